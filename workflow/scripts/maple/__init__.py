@@ -1,0 +1,1 @@
+"""The library that the workflow's commands share. It never imports snakemake."""

@@ -1,0 +1,111 @@
+"""Reading and writing files so that nothing half-written is ever seen."""
+
+import contextlib
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from maple.errors import UserError
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Return the hexadecimal SHA-256 of ``data``."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path) -> str:
+    """Return the hexadecimal SHA-256 of a file's content."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def replaced(path, mode: str = "w"):
+    """Open a temporary neighbour of ``path`` and put it in place only if the block succeeds.
+
+    The data is flushed to disk before the rename, so after a crash the path holds either the old
+    content or the new one.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    options = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
+    try:
+        with open(temporary, mode, **options) as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}): free space or check the permissions") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path, value) -> bool:
+    """Write ``value`` as readable JSON, but leave a file that already says the same.
+
+    An unchanged file only gets a new time stamp, so that Snakemake sees it was dealt with while its
+    checksum tells consumers that nothing happened.
+
+    Returns:
+        Whether the content changed.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    path = Path(path)
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        os.utime(path)
+        return False
+    with replaced(path) as stream:
+        stream.write(text)
+    return True
+
+
+def read_json(path):
+    """Return the content of a JSON file.
+
+    Raises:
+        UserError: The file is missing or is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: file not found") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid JSON ({error}): delete the file and run again") from None
+
+
+def write_jsonl(path, records) -> None:
+    """Write one JSON object a line."""
+    with replaced(path) as stream:
+        for record in records:
+            stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def read_jsonl(path) -> list[dict]:
+    """Return the objects of a JSON-lines file.
+
+    Raises:
+        UserError: The file is missing or empty, or a line is not a JSON object; the line is named.
+    """
+    records = []
+    try:
+        with open(path, encoding="utf-8") as stream:
+            for number, line in enumerate(stream, 1):
+                try:
+                    record = json.loads(line)
+                except json.JSONDecodeError as error:
+                    raise UserError(
+                        f"{path}, line {number}: not valid JSON ({error.msg}): the file may be truncated"
+                    ) from None
+                if not isinstance(record, dict):
+                    raise UserError(f"{path}, line {number}: expected a JSON object, found {type(record).__name__}")
+                records.append(record)
+    except FileNotFoundError:
+        raise UserError(f"{path}: file not found") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    if not records:
+        raise UserError(f"{path}: the file is empty")
+    return records

@@ -1,0 +1,72 @@
+"""Manifests: the small JSON files that are the edges of the workflow.
+
+A manifest (``manifest.json`` of a model, ``index.json`` of a data set or of predictions,
+``adapter.json``) lists payload files with SHA-256 and size, and the spec, code digest and inputs that
+made them. Rules take the manifest as input, never the payload, so a touched 600 MB file reruns
+nothing; the command that reads a payload checks it against its manifest first.
+"""
+
+import json
+from pathlib import Path
+
+from maple.errors import UserError
+from maple.files import read_json, sha256_file, write_json
+
+
+def describe(path) -> dict:
+    """Return ``{"sha256", "size"}`` of a payload file."""
+    path = Path(path)
+    return {"sha256": sha256_file(path), "size": path.stat().st_size}
+
+
+def damage(folder, files: dict) -> list[str]:
+    """Return one line for each listed file that is missing or differs from its entry."""
+    found = []
+    for name, entry in sorted(files.items()):
+        path = Path(folder) / name
+        if not path.is_file():
+            found.append(f"{path}: missing")
+        elif path.stat().st_size != entry["size"]:
+            found.append(f"{path}: {path.stat().st_size} bytes, expected {entry['size']}")
+        elif sha256_file(path) != entry["sha256"]:
+            found.append(f"{path}: wrong sha256 (damaged or edited)")
+    return found
+
+
+def read(path, only=None) -> dict:
+    """Return a manifest after checking the payload files it lists.
+
+    Args:
+        path: The manifest.
+        only: Names of the files to check; all when left out.
+
+    Raises:
+        UserError: The manifest is unreadable, or a payload file is missing, truncated or altered.
+    """
+    manifest = read_json(path)
+    files = manifest.get("files", {})
+    if only is not None:
+        files = {name: files[name] for name in only}
+    bad = damage(Path(path).parent, files)
+    if bad:
+        raise UserError(
+            f"{bad[0]}: run `python workflow/scripts/verify.py --remove-bad`, then the same snakemake command again"
+        )
+    return manifest
+
+
+def write(path, *, spec: str, code: str, inputs: dict, files: dict, **facts) -> bool:
+    """Write a manifest.
+
+    Args:
+        path: Where to.
+        spec: The rule's canonical spec.
+        code: The rule's code digest.
+        inputs: Name of each input -> SHA-256 of what was read.
+        files: Payload file name (relative to the manifest) -> ``{"sha256", "size", ...}``.
+        **facts: Further reproducible facts. Volatile ones belong into a provenance file.
+
+    Returns:
+        Whether its content changed.
+    """
+    return write_json(path, {"spec": json.loads(spec), "code": code, "inputs": inputs, "files": files, **facts})

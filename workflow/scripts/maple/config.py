@@ -1,0 +1,151 @@
+"""The study's configuration: reading, defaults, and errors a person can act on."""
+
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from maple import languages
+from maple.errors import UserError
+from maple.files import read_json
+
+ROOT = Path(__file__).resolve().parents[3]
+SCHEMA = ROOT / "workflow/schemas/config.schema.json"
+LANGUAGES = ROOT / "config/languages.csv"
+
+
+def _resolved(schema: dict, root: dict) -> dict:
+    reference = schema.get("$ref")
+    return root["$defs"][reference.removeprefix("#/$defs/")] | schema if reference else schema
+
+
+def _fill(value, schema: dict, root: dict):
+    """Return ``value`` with the schema's defaults put in, at every level."""
+    schema = _resolved(schema, root)
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        others = schema.get("additionalProperties")
+        filled = {
+            key: _fill(item, known.get(key, others if isinstance(others, dict) else {}), root)
+            for key, item in value.items()
+        }
+        for key, part in known.items():
+            if key not in filled and "default" in part and _wanted(key, value, schema):
+                filled[key] = _fill(part["default"], part, root)
+        return filled
+    if isinstance(value, list):
+        return [_fill(item, schema.get("items", {}), root) for item in value]
+    return value
+
+
+def _wanted(key: str, value: dict, schema: dict) -> bool:
+    """Whether a default may be added: not where the key would demand others that are absent."""
+    return all(other in value for other in schema.get("dependentRequired", {}).get(key, []))
+
+
+def neutral(value: dict, schema_path: tuple[str, ...]) -> dict:
+    """Return ``value`` without the keys that stand at their neutral value.
+
+    A key marked ``x-neutral`` in the schema does nothing at that value. Leaving it out of specs means
+    that a key which a later version adds, left alone, reruns nothing.
+    """
+    root = read_json(SCHEMA)
+    part = root
+    for step in schema_path:
+        part = part["additionalProperties"] if step == "*" else part["properties"][step]
+    return {
+        key: item
+        for key, item in value.items()
+        if not ("x-neutral" in part["properties"][key] and item == part["properties"][key]["x-neutral"])
+    }
+
+
+def _explain(error) -> str:
+    """Return one line for a schema error: the key, the value, what is allowed."""
+    where = ".".join(str(step) for step in error.absolute_path) or "the top level"
+    value = error.instance
+    if error.validator == "additionalProperties":
+        allowed = sorted(error.schema.get("properties", {}))
+        unknown = sorted(set(value) - set(allowed))
+        return f"unknown key {unknown[0]!r} at {where}: allowed are {', '.join(allowed)}"
+    if error.validator == "required":
+        missing = [key for key in error.validator_value if key not in value]
+        return f"{where} lacks the key {missing[0]!r}"
+    if error.validator == "dependentRequired":
+        return f"{where}: {error.message}"
+    if error.validator == "anyOf" or error.validator == "not":
+        return f"{where} needs exactly one of 'alpha' and 'alpha_per_rank'"
+    if value is False and "languages" in where:
+        return f"{where} is false: YAML reads an unquoted no as false; write \"no\" in quotes, or nb for Bokmål"
+    if error.validator == "type":
+        hint = ""
+        if isinstance(value, str) and "number" in str(error.validator_value) and _is_number(value):
+            hint = f": YAML reads {value} as text; write {float(value):.1e}".replace("e-0", "e-").replace("e+0", "e+")
+        return f"{where} is {value!r}, but must be of type {error.validator_value}{hint}"
+    if error.validator == "enum":
+        return f"{where} is {value!r}: allowed are {', '.join(map(str, error.validator_value))}"
+    if error.validator == "pattern":
+        return f"{where} is {value!r}: must match {error.validator_value}"
+    return f"{where}: {error.message}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_references(config: dict, name: str) -> None:
+    """Check what a schema cannot: that names used in one place are declared in another."""
+    for number, block in enumerate(config["grid"]):
+        for key, section in (("models", "models"), ("data", "instructions"), ("methods", "methods")):
+            for slug in block.get(key, []):
+                if slug not in config[section]:
+                    known = ", ".join(config[section]) or "none"
+                    raise UserError(f"{name}: grid.{number}.{key} names {slug!r}, not in {section} (declared: {known})")
+    table = languages.load(LANGUAGES)
+    for section in ("benchmarks", "instructions"):
+        for slug, part in config[section].items():
+            for code in [*part["languages"], *part.get("limits", {})]:
+                if code not in table:
+                    raise UserError(
+                        f"{name}: {section}.{slug}.languages: unknown language {code!r}; see config/languages.csv"
+                    )
+                if section == "benchmarks" and slug not in table[code].codes:
+                    having = ", ".join(row.code for row in table.values() if slug in row.codes)
+                    raise UserError(
+                        f"{name}: benchmarks.{slug}.languages: {slug} has no {code!r} ({table[code].name}); it has {having}"
+                    )
+
+
+def resolve(raw: dict, name: str = "config") -> dict:
+    """Return a checked configuration with every default filled in.
+
+    Args:
+        raw: What the YAML said.
+        name: What to call it in errors.
+
+    Raises:
+        UserError: One line naming the key, the value and what is allowed.
+    """
+    schema = read_json(SCHEMA)
+    validator = Draft202012Validator(schema)
+    errors = sorted(validator.iter_errors(raw), key=lambda error: (len(error.absolute_path), str(error.absolute_path)))
+    if errors:
+        raise UserError(f"{name}: {_explain(errors[0])}")
+    config = _fill(raw, schema, schema)
+    _check_references(config, name)
+    return config
+
+
+def load(path) -> dict:
+    """Read and resolve a YAML file."""
+    try:
+        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: file not found") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    return resolve(raw or {}, str(path))

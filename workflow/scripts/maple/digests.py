@@ -1,0 +1,123 @@
+"""Digests that decide what reruns: canonical specs and normalised source code.
+
+Snakemake compares params as an unordered set of values and never looks at imported modules. So each
+rule carries two params: ``spec``, one canonical JSON string of everything that can change its result,
+and ``code``, a digest over the source it executes.
+"""
+
+import ast
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+
+SCRIPTS = Path(__file__).resolve().parents[1]
+ACCEPTED = SCRIPTS.parent / "accepted.json"
+_PROSE = {"help", "description", "epilog", "metavar"}
+
+
+def canonical(value) -> str:
+    """Return the one JSON string that stands for ``value``: keys sorted, no spaces, nothing rounded."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def digest(value) -> str:
+    """Return the SHA-256 of the canonical form of ``value``."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def _is_prose(node) -> bool:
+    """Whether a statement only speaks: a docstring (any bare constant) or a call on the logger."""
+    if not isinstance(node, ast.Expr):
+        return False
+    if isinstance(node.value, ast.Constant):
+        return True
+    call = node.value
+    return (
+        isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id == "log"
+    )
+
+
+def _tree(node):
+    """Return a syntax tree as nested lists that Python 3.11, 3.12 and 3.13 agree on.
+
+    ``ast.dump`` differs between these versions (new, empty fields), so empty fields are left out here.
+    """
+    if isinstance(node, list):
+        return [_tree(item) for item in node if not _is_prose(item)]
+    if not isinstance(node, ast.AST):
+        return [type(node).__name__, repr(node)]
+    fields = []
+    for name, value in ast.iter_fields(node):
+        if name in {"ctx", "kind", "type_comment", "type_ignores"} or value is None or value == []:
+            # None is also the value of the constant None, which must stay.
+            if not (isinstance(node, ast.Constant) and name == "value"):
+                continue
+        if name == "keywords" and isinstance(node, ast.Call):
+            value = [keyword for keyword in value if keyword.arg not in _PROSE]
+        fields.append([name, _tree(value)])
+    return [type(node).__name__, fields]
+
+
+@lru_cache
+def source_digest(path: Path) -> str:
+    """Return the digest of a Python file without comments, layout, docstrings, help and log texts."""
+    return digest(_tree(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+@lru_cache
+def _imports(path: Path) -> frozenset[Path]:
+    """Return the files of this library that a Python file imports anywhere, functions included."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            if name.split(".")[0] == "maple":
+                candidate = SCRIPTS.joinpath(*name.split("."))
+                for file in (candidate.with_suffix(".py"), candidate / "__init__.py"):
+                    if file.is_file():
+                        found.add(file)
+    return frozenset(found)
+
+
+def closure(script: str) -> list[Path]:
+    """Return the source files that a command executes: its script and all it imports from here."""
+    pending, seen = [SCRIPTS / f"{script}.py"], set()
+    while pending:
+        file = pending.pop()
+        if file not in seen:
+            seen.add(file)
+            pending.extend(_imports(file))
+    return sorted(seen)
+
+
+@lru_cache
+def raw_code_digest(script: str, extra: tuple[str, ...] = ()) -> str:
+    """Return the digest of a command's closure and of ``extra`` Python files it loads by path."""
+    files = closure(script) + [Path(name) for name in extra]
+    return digest([[file.name, source_digest(file)] for file in files])[:16]
+
+
+def accepted() -> list[dict]:
+    """Return the recorded statements that a code change does not alter results."""
+    return json.loads(ACCEPTED.read_text(encoding="utf-8")) if ACCEPTED.is_file() else []
+
+
+def code_digest(script: str, extra: tuple[str, ...] = ()) -> str:
+    """Return the digest under which a command's results are current.
+
+    This is :func:`raw_code_digest`, unless somebody has stated (``accept.py``) that this version gives
+    the same results as an earlier one: then it is the earlier one's, and nothing reruns.
+    """
+    found = raw_code_digest(script, extra)
+    for statement in reversed(accepted()):
+        if statement["script"] == script and statement["now"] == found:
+            found = statement["was"]
+    return found

@@ -1,0 +1,52 @@
+"""One logger, and one way for a command to fail."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+from maple.errors import UserError
+
+log = logging.getLogger("maple")
+
+
+def add_log_argument(parser) -> None:
+    """Add ``--log`` to a command's parser."""
+    parser.add_argument("--log", help="file that gets a copy of the messages")
+
+
+def setup_logging(path=None) -> None:
+    """Send messages to standard error and, if given, to a file."""
+    handlers = [logging.StreamHandler()]
+    if path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(path, mode="w", encoding="utf-8"))
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    log.handlers[:] = handlers
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+def run(main) -> None:
+    """Run a command's ``main`` and exit with its status.
+
+    An error the user can put right is one line; so is a missing package. Anything else is a defect and
+    keeps its traceback.
+    """
+    # Model files come from manifests; a run must never depend on what the hub answers today.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    try:
+        sys.exit(main())
+    except UserError as error:
+        (log.error if log.handlers else print)(f"error: {error}")
+    except ModuleNotFoundError as error:
+        message = (
+            f"error: the package {error.name!r} is not installed in {sys.prefix}: "
+            "run `make install` and activate .venv, or use --sdm conda"
+        )
+        (log.error if log.handlers else print)(message)
+    except Exception:
+        log.exception("unexpected error")
+    sys.exit(1)

@@ -1,0 +1,68 @@
+"""Volatile facts about how a result came to be: kept beside it, never inside it."""
+
+import importlib.metadata
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from maple.files import write_json
+
+_PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "datasets", "evaluate", "numpy", "pandas")
+
+
+def _git() -> dict:
+    """Return the commit of this workflow and whether it has local changes; empty outside a checkout."""
+    folder = Path(__file__).parent
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, timeout=10)
+        if commit.returncode:
+            return {}
+        dirty = subprocess.run(["git", "status", "--porcelain"], cwd=folder, capture_output=True, text=True, timeout=30)
+        return {"commit": commit.stdout.strip(), "dirty": bool(dirty.stdout.strip())}
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+
+
+def versions() -> dict:
+    """Return the versions of Python and of the packages that decide numbers."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            pass
+    return found
+
+
+class Recorder:
+    """Collects facts from its creation until :meth:`write`."""
+
+    def __init__(self):
+        """Start the clock."""
+        self._start = time.time()
+
+    def write(self, path, **facts) -> None:
+        """Write the provenance file, with wall time and peak memory so far.
+
+        Args:
+            path: Where to.
+            **facts: What the command adds, such as device, tokens or seconds.
+        """
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        write_json(
+            path,
+            {
+                "command": [Path(sys.argv[0]).name],
+                "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._start)),
+                "seconds": round(time.time() - self._start, 2),
+                "peak_memory_bytes": peak,
+                "host_cores": os.cpu_count(),
+                "versions": versions(),
+                "workflow": _git(),
+                **facts,
+            },
+        )

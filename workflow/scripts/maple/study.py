@@ -1,0 +1,209 @@
+"""A study: its systems, where their files lie, and the spec of every rule.
+
+Both the rules and ``verify`` ask this module, so they cannot disagree. It only needs the resolved
+configuration and small files, and is cheap to import: every cluster job parses the Snakefile again.
+"""
+
+import itertools
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import yaml
+
+from maple import languages
+from maple.config import LANGUAGES, ROOT, neutral
+from maple.digests import canonical, code_digest, digest
+from maple.errors import UserError
+from maple.files import sha256_file
+from maple.systems import System
+
+SAMPLE = ROOT / "resources/sample"
+METRICS = ROOT / "workflow/metrics"
+
+
+@lru_cache
+def _content(folder: Path, suffixes: tuple[str, ...]) -> str:
+    """Return the digest of the data files of a folder, by name and content.
+
+    Raw data are hashed rather than watched by time stamp, so touching or copying them reruns nothing.
+    """
+    if not folder.is_dir():
+        return "missing"
+    files = sorted(file for file in folder.rglob("*") if file.suffix in suffixes)
+    return digest([[str(file.relative_to(folder)), sha256_file(file)] for file in files])
+
+
+class Study:
+    """Everything the rules need to know about a resolved configuration."""
+
+    def __init__(self, config: dict):
+        """Take a configuration that :func:`maple.config.resolve` returned."""
+        self.config = config
+        self.results = config["results"]
+        self.benchmarks = list(config["benchmarks"])
+
+    # -- systems ------------------------------------------------------------------------------
+
+    @cached_property
+    def systems(self) -> list[System]:
+        """All systems of the grid, each once: every base at every precision, then its adapters."""
+        found = set()
+        for block in self.config["grid"]:
+            for model, bits in itertools.product(block["models"], block["bits"]):
+                found.add(System(model, bits))
+                if "data" in block:
+                    tuned = itertools.product(block["data"], block["methods"], block["ranks"], block.get("seeds", [0]))
+                    found.update(System(model, bits, *coordinates) for coordinates in tuned)
+        return sorted(found, key=lambda s: (s.model, s.bits, not s.is_base, s.data, s.method, s.rank, s.seed))
+
+    @property
+    def adapters(self) -> list[System]:
+        """The finetuned systems."""
+        return [system for system in self.systems if not system.is_base]
+
+    def system(self, path: str) -> System:
+        """Return the system of a path.
+
+        Raises:
+            UserError: It is not in the grid.
+        """
+        for system in self.systems:
+            if system.path == path:
+                return system
+        raise UserError(f"{path} is not in this study's grid: add it to the grid in the config file")
+
+    def label(self, system: System) -> str:
+        """Return the system in words, for figures and tables."""
+        name = f"{self.config['models'][system.model]['name']}, {system.bits}-bit"
+        if system.is_base:
+            return f"{name}, untuned"
+        method = self.config["methods"][system.method]["name"]
+        words = f"{name}, {method} rank {system.rank}"
+        if len({other.data for other in self.adapters}) > 1:
+            words += f", {self.config['instructions'][system.data]['name']}"
+        if len({other.seed for other in self.adapters}) > 1:
+            words += f", seed {system.seed}"
+        return words
+
+    # -- files --------------------------------------------------------------------------------
+
+    def model_manifest(self, model: str) -> str:
+        """The manifest of a base model."""
+        return f"{self.results}/models/{model}/manifest.json"
+
+    def items_index(self, benchmark: str) -> str:
+        """The index of a benchmark's normalised items."""
+        return f"{self.results}/benchmarks/{benchmark}/index.json"
+
+    def items(self, benchmark: str) -> list[str]:
+        """The files of normalised items, one per language of the study."""
+        return [
+            f"{self.results}/benchmarks/{benchmark}/{code}.jsonl"
+            for code in self.config["benchmarks"][benchmark]["languages"]
+        ]
+
+    def instructions_index(self, data: str) -> str:
+        """The index of a normalised instruction set."""
+        return f"{self.results}/instructions/{data}/index.json"
+
+    def adapter(self, system: str) -> str:
+        """The manifest of an adapter."""
+        return f"{self.results}/adapters/{system}/adapter.json"
+
+    def predictions_index(self, system: str, benchmark: str) -> str:
+        """The index of a system's predictions on a benchmark."""
+        return f"{self.results}/predictions/{system}/{benchmark}/index.json"
+
+    def predictions(self, system: str, benchmark: str) -> list[str]:
+        """The prediction files, one per language of the study."""
+        folder = f"{self.results}/predictions/{system}/{benchmark}"
+        return [f"{folder}/{code}.jsonl" for code in self.config["benchmarks"][benchmark]["languages"]]
+
+    def scores(self, system: str, benchmark: str) -> str:
+        """The scores of a system on a benchmark."""
+        return f"{self.results}/scores/{system}/{benchmark}.json"
+
+    # -- specs --------------------------------------------------------------------------------
+
+    def model_spec(self, model: str) -> str:
+        """What decides the content of a base model."""
+        part = self.config["models"][model]
+        return canonical({key: value for key, value in part.items() if key not in {"name", "note", "parameters"}})
+
+    def items_spec(self, benchmark: str) -> str:
+        """What decides a benchmark's items, but for the list of languages.
+
+        Languages stay out: dropping one must not rerun anything; a new one is a missing file.
+        """
+        part = neutral(self.config["benchmarks"][benchmark], ("benchmarks", "*"))
+        spec = {key: value for key, value in part.items() if key not in {"languages", "prompts"}}
+        if part["source"] != "hub":
+            folder = SAMPLE / benchmark if part["source"] == "sample" else Path(part["path"])
+            spec["content"] = _content(folder, (".jsonl", ".json", ".tsv"))
+        return canonical({"benchmark": benchmark, **spec})
+
+    def instructions_spec(self, data: str) -> str:
+        """What decides an instruction set."""
+        part = neutral(self.config["instructions"][data], ("instructions", "*"))
+        spec = {key: value for key, value in part.items() if key != "name"}
+        if part["source"] != "hub":
+            folder = SAMPLE / "instructions" if part["source"] == "sample" else Path(part["path"])
+            spec["content"] = _content(folder, (".jsonl", ".json"))
+        return canonical(spec)
+
+    def finetune_spec(self, system: str) -> str:
+        """What decides an adapter, besides the base model and the data."""
+        coordinates = self.system(system)
+        part = neutral(self.config["methods"][coordinates.method], ("methods", "*"))
+        method = {key: value for key, value in part.items() if key not in {"name", "alpha_per_rank"}}
+        if "alpha_per_rank" in part:
+            method["alpha"] = part["alpha_per_rank"] * coordinates.rank
+        return canonical(
+            {"bits": coordinates.bits, "rank": coordinates.rank, "seed": coordinates.seed, "method": method}
+        )
+
+    def prompts(self, benchmark: str) -> str:
+        """The file of the benchmark's prompt set."""
+        return f"config/prompts/{benchmark}/{self.config['benchmarks'][benchmark]['prompts']}.yaml"
+
+    def predict_spec(self, system: str, benchmark: str) -> str:
+        """What decides predictions, besides the system's files and the items (languages stay out)."""
+        prompts = ROOT / self.prompts(benchmark)
+        content = yaml.safe_load(prompts.read_text(encoding="utf-8")) if prompts.is_file() else None
+        return canonical(
+            {
+                "benchmark": benchmark,
+                "bits": self.system(system).bits,
+                "prompts": {"set": self.config["benchmarks"][benchmark]["prompts"], "digest": digest(content)[:16]},
+            }
+        )
+
+    def score_spec(self, benchmark: str) -> str:
+        """What decides scores, besides the predictions."""
+        return canonical({"benchmark": benchmark, **self.config["statistics"]})
+
+    def table_spec(self, benchmark: str) -> str:
+        """What decides a benchmark's tables: the members, their names, and the statistics."""
+        part = self.config["benchmarks"][benchmark]
+        table = languages.load(LANGUAGES)
+        return canonical(
+            {
+                "study": self.config["study"],
+                "benchmark": benchmark,
+                "source": part["source"],
+                "prompts": part["prompts"],
+                "languages": [
+                    [code, table[code].name, table[code].joshi_class, table[code].family] for code in part["languages"]
+                ],
+                "systems": [[system.path, self.label(system)] for system in self.systems],
+                "notes": {m: self.config["models"][m]["note"] for m in sorted({s.model for s in self.systems})},
+                **self.config["statistics"],
+            }
+        )
+
+    # -- code ---------------------------------------------------------------------------------
+
+    def code(self, script: str) -> str:
+        """The digest of the source that a command executes, metric modules included."""
+        extra = sorted(str(file) for file in METRICS.rglob("*.py")) if script == "score" else []
+        return code_digest(script, tuple(extra))

@@ -6,24 +6,15 @@ and ``code``, a digest over the source it executes.
 """
 
 import ast
-import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
 
+from maple.canonical import digest
+
 SCRIPTS = Path(__file__).resolve().parents[1]
 ACCEPTED = SCRIPTS.parent / "accepted.json"
 _PROSE = {"help", "description", "epilog", "metavar"}
-
-
-def canonical(value) -> str:
-    """Return the one JSON string that stands for ``value``: keys sorted, no spaces, nothing rounded."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def digest(value) -> str:
-    """Return the SHA-256 of the canonical form of ``value``."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
 def _is_prose(node) -> bool:

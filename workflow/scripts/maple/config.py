@@ -11,7 +11,6 @@ from maple.files import read_json
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = ROOT / "workflow/schemas/config.schema.json"
-LANGUAGES = ROOT / "config/languages.csv"
 
 
 def _resolved(schema: dict, root: dict) -> dict:
@@ -105,7 +104,7 @@ def _check_references(config: dict, name: str) -> None:
                 if slug not in config[section]:
                     known = ", ".join(config[section]) or "none"
                     raise UserError(f"{name}: grid.{number}.{key} names {slug!r}, not in {section} (declared: {known})")
-    table = languages.load(LANGUAGES)
+    table = languages.load()
     for section in ("benchmarks", "instructions"):
         for slug, part in config[section].items():
             for code in [*part["languages"], *part.get("limits", {})]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from maple.errors import UserError
 
+TABLE = Path(__file__).resolve().parents[3] / "config/languages.csv"
 _FACTS = ("code", "name", "script", "joshi_class", "family")
 
 
@@ -32,7 +33,7 @@ class Language:
 
 
 @lru_cache
-def load(path) -> dict[str, Language]:
+def load(path=TABLE) -> dict[str, Language]:
     """Return the table, by code.
 
     Raises:

@@ -12,7 +12,7 @@ import yaml
 
 from maple import languages
 from maple.canonical import canonical, digest
-from maple.config import LANGUAGES, ROOT, neutral
+from maple.config import ROOT, neutral
 from maple.digests import code_digest
 from maple.errors import UserError
 from maple.files import sha256_file
@@ -186,7 +186,7 @@ class Study:
     def table_spec(self, benchmark: str) -> str:
         """What decides a benchmark's tables: the members, their names, and the statistics."""
         part = self.config["benchmarks"][benchmark]
-        table = languages.load(LANGUAGES)
+        table = languages.load()
         return canonical(
             {
                 "study": self.config["study"],

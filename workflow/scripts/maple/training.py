@@ -1,0 +1,257 @@
+"""Finetuning one adapter: LoRA on a 16-bit base, QLoRA on a 4- or 8-bit one.
+
+The loss is on the response only and logits are computed only where a label stands. Of Gemma's 270M
+weights 170M are its output layer, so this saves most of the time and memory there.
+"""
+
+import json
+import math
+import time
+from dataclasses import dataclass
+
+from maple import checkpoints, instructions
+from maple.errors import UserError
+from maple.logs import log
+
+_HEAD_ROWS = 128
+
+
+@dataclass(frozen=True)
+class Example:
+    """A tokenised record: ``tokens`` and, of equal length, whether each token is to be learned."""
+
+    identifier: str
+    tokens: tuple[int, ...]
+    learned: tuple[bool, ...]
+
+
+def tokenise(record: dict, tokenizer) -> Example:
+    """Return the example of a normalised record: BOS, headings, words, and EOS after each response."""
+    tokens, learned = [], []
+    if tokenizer.bos_token_id is not None:
+        tokens, learned = [tokenizer.bos_token_id], [False]
+    for text, learn in instructions.render(record["messages"]):
+        piece = tokenizer.encode(text, add_special_tokens=False)
+        if learn and tokenizer.eos_token_id is not None:
+            piece = [*piece, tokenizer.eos_token_id]
+        tokens += piece
+        learned += [learn] * len(piece)
+    return Example(record["id"], tuple(tokens), tuple(learned))
+
+
+def attach_new_adapter(model, spec: dict):
+    """Return the model with a fresh LoRA adapter in fp32 (Hu et al. 2021), seeded."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    method = spec["method"]
+    torch.manual_seed(spec["seed"])
+    config = LoraConfig(
+        r=spec["rank"],
+        lora_alpha=method["alpha"],
+        lora_dropout=method.get("dropout", 0.0),
+        target_modules=method["target_modules"],
+        task_type="CAUSAL_LM",
+    )
+    tuned = get_peft_model(model, config)
+    tuned.train()
+    return tuned
+
+
+def head_loss(head, hidden, labels, scale: float):
+    """Return the summed cross-entropy and its gradient with respect to the hidden states.
+
+    The frozen output layer is applied to a few rows at a time, forward and backward, so that only a
+    slice of the logits exists at once.
+
+    Args:
+        head: The output layer.
+        hidden: Hidden states, shape (rows, width).
+        labels: Token ids, shape (rows,).
+        scale: Factor of the gradient.
+
+    Returns:
+        The sum over rows (float, nats) and the scaled gradient, shape (rows, width).
+    """
+    import torch
+
+    total, gradient = 0.0, torch.empty_like(hidden)
+    for start in range(0, hidden.shape[0], _HEAD_ROWS):
+        rows = slice(start, start + _HEAD_ROWS)
+        part = hidden[rows].detach().requires_grad_()
+        loss = torch.nn.functional.cross_entropy(head(part).float(), labels[rows], reduction="sum")
+        (gradient[rows],) = torch.autograd.grad(loss * scale, part)
+        total += loss.detach().double()
+    return total, gradient
+
+
+def micro_batches(examples: list[Example], budget: int) -> list[list[Example]]:
+    """Split a batch into groups of similar length whose padded size is at most ``budget`` tokens.
+
+    One example longer than the budget still makes a group of its own.
+    """
+    groups = []
+    for example in sorted(examples, key=lambda e: (len(e.tokens), e.identifier)):
+        if groups and (len(groups[-1]) + 1) * len(example.tokens) <= budget:
+            groups[-1].append(example)
+        else:
+            groups.append([example])
+    return groups
+
+
+def accumulate(trunk, head, group: list[Example], scale: float, device):
+    """Add one group's gradients to the adapter and return its summed loss."""
+    import torch
+
+    width = max(len(example.tokens) for example in group)
+    tokens = torch.zeros(len(group), width, dtype=torch.long)
+    present = torch.zeros(len(group), width, dtype=torch.long)
+    learned = torch.zeros(len(group), width, dtype=torch.bool)
+    for row, example in enumerate(group):
+        length = len(example.tokens)
+        tokens[row, :length] = torch.tensor(example.tokens)
+        present[row, :length] = 1
+        learned[row, :length] = torch.tensor(example.learned)
+    tokens, present, learned = tokens.to(device), present.to(device), learned.to(device)
+    hidden = trunk(input_ids=tokens, attention_mask=present, use_cache=False).last_hidden_state
+    # The state before a learned token predicts it.
+    supervised = hidden[:, :-1][learned[:, 1:]]
+    loss, gradient = head_loss(head, supervised, tokens[:, 1:][learned[:, 1:]], scale)
+    supervised.backward(gradient)
+    return loss
+
+
+class Plan:
+    """Which examples make up which step: a seeded shuffle per epoch, cut into global batches."""
+
+    def __init__(self, examples: list[Example], batch_size: int, epochs: float, seed: int):
+        """Plan ``epochs`` passes; a fraction of an epoch ends inside a pass."""
+        self._examples = sorted(examples, key=lambda example: example.identifier)
+        self._batch_size, self._seed = batch_size, seed
+        self.per_epoch = math.ceil(len(examples) / batch_size)
+        self.steps = max(1, round(self.per_epoch * epochs))
+
+    def batch(self, step: int) -> list[Example]:
+        """Return the examples of a step (from 0)."""
+        import torch
+
+        epoch, position = divmod(step, self.per_epoch)
+        generator = torch.Generator().manual_seed(self._seed * 100_003 + epoch)
+        order = torch.randperm(len(self._examples), generator=generator).tolist()
+        chosen = order[position * self._batch_size : (position + 1) * self._batch_size]
+        return [self._examples[index] for index in chosen]
+
+
+def _state(adapter: dict, optimiser, device) -> dict:
+    """Return everything a resumed run needs, as named tensors."""
+    import torch
+
+    tensors = {f"adapter.{name}": parameter for name, parameter in adapter.items()}
+    for name, parameter in adapter.items():
+        for key, value in optimiser.state[parameter].items():
+            tensors[f"optimiser.{key}.{name}"] = value
+    tensors["random.cpu"] = torch.get_rng_state()
+    if device.type == "cuda":
+        tensors["random.cuda"] = torch.cuda.get_rng_state(device)
+    return tensors
+
+
+def _restore(tensors: dict, adapter: dict, optimiser, device) -> None:
+    """Put a checkpoint's tensors back."""
+    import torch
+
+    with torch.no_grad():
+        for name, parameter in adapter.items():
+            parameter.copy_(tensors[f"adapter.{name}"])
+            keys = ("step", "exp_avg", "exp_avg_sq")
+            optimiser.state[parameter] = {
+                key: tensors[f"optimiser.{key}.{name}"].to("cpu" if key == "step" else device) for key in keys
+            }
+    torch.set_rng_state(tensors["random.cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(tensors["random.cuda"], device)
+
+
+def train(model, examples: list[Example], spec: dict, folder, settings: dict, device, parts, every: float):
+    """Train the adapter of ``model`` in place, resuming from a checkpoint if there is one.
+
+    Args:
+        model: A PEFT model.
+        examples: Tokenised records.
+        spec: The rule's spec.
+        folder: Scratch folder.
+        settings: ``{"tokens"}``: padded tokens per device batch.
+        device: Where to compute.
+        parts: ``(trunk, head)`` of the model.
+        every: Seconds between checkpoints.
+
+    Returns:
+        Facts: steps, tokens, seconds of this process, final loss.
+
+    Raises:
+        UserError: The loss is not a number; the step and the records are named.
+    """
+    import torch
+    from tqdm import tqdm
+    from transformers import get_scheduler
+
+    method = spec["method"]
+    plan = Plan(examples, method["batch_size"], method["epochs"], spec["seed"])
+    adapter = {name: value for name, value in model.named_parameters() if value.requires_grad}
+    optimiser = torch.optim.AdamW(
+        adapter.values(), lr=method["learning_rate"], weight_decay=method.get("weight_decay", 0.0)
+    )
+    first, journal = 0, []
+    resumed = checkpoints.newest(folder)
+    if resumed:
+        facts, tensors = resumed
+        _restore(tensors, adapter, optimiser, device)
+        first, journal = facts["step"], facts["journal"]
+        log.info("resuming after step %d of %d", first, plan.steps)
+    schedule = get_scheduler(
+        method["schedule"], optimiser, num_warmup_steps=method.get("warmup_steps", 0), num_training_steps=plan.steps
+    )
+    for _ in range(first):
+        schedule.step()
+
+    begin = last_save = time.monotonic()
+    tokens_here = 0
+    bar = tqdm(range(first, plan.steps), initial=first, total=plan.steps, unit="step", mininterval=2.0)
+    for step in bar:
+        batch = plan.batch(step)
+        count = sum(sum(example.learned[1:]) for example in batch)
+        total = 0.0
+        for group in micro_batches(batch, settings["tokens"]):
+            total += accumulate(*parts, group, 1 / count, device)
+        norm = torch.nn.utils.clip_grad_norm_(adapter.values(), method["max_grad_norm"])
+        loss = float(total) / count
+        if not math.isfinite(loss) or not math.isfinite(float(norm)):
+            names = ", ".join(example.identifier for example in batch)
+            raise UserError(f"the loss is {loss} at step {step + 1} (records {names}): lower methods.*.learning_rate")
+        rate = schedule.get_last_lr()[0]
+        optimiser.step()
+        schedule.step()
+        optimiser.zero_grad(set_to_none=True)
+        tokens_here += sum(len(example.tokens) for example in batch)
+        journal.append({"step": step + 1, "loss": loss, "learning_rate": rate, "gradient_norm": float(norm)})
+        speed = tokens_here / (time.monotonic() - begin)
+        bar.set_postfix_str(f"loss {loss:.3f}, {speed:.0f} tokens/s", refresh=False)
+        if time.monotonic() - last_save >= every and step + 1 < plan.steps:
+            checkpoints.save(folder, step + 1, _state(adapter, optimiser, device), {"journal": journal})
+            last_save = time.monotonic()
+    seconds = time.monotonic() - begin
+    return journal, {"steps": plan.steps, "resumed_at": first, "tokens": tokens_here, "train_seconds": round(seconds, 2)}
+
+
+def export(model, folder, base_name: str) -> None:
+    """Write the adapter as PEFT reads it, byte for byte the same for the same weights."""
+    from peft import get_peft_model_state_dict
+    from safetensors.torch import save_file
+
+    weights = {name: value.detach().cpu().contiguous() for name, value in get_peft_model_state_dict(model).items()}
+    save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    config = model.peft_config["default"]
+    config.base_model_name_or_path, config.inference_mode = base_name, True
+    plain = {key: sorted(value) if isinstance(value, set) else value for key, value in config.to_dict().items()}
+    text = json.dumps(plain, indent=1, sort_keys=True, default=str) + "\n"
+    (folder / "adapter_config.json").write_text(text, encoding="utf-8")

@@ -36,6 +36,10 @@ class PromptSet:
         words = {language: self._words(language)}
         return digest({**self._data, "words": words})
 
+    def has(self, language: str) -> bool:
+        """Whether the set has what a language needs."""
+        return self._data.get("words") is None or language in self._data["words"]
+
     def _words(self, language: str) -> dict:
         words = self._data.get("words")
         if words is None:

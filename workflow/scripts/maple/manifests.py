@@ -9,6 +9,7 @@ nothing; the command that reads a payload checks it against its manifest first.
 import json
 from pathlib import Path
 
+from maple.canonical import canonical
 from maple.errors import UserError
 from maple.files import read_json, sha256_file, write_json
 
@@ -53,6 +54,11 @@ def read(path, only=None) -> dict:
             f"{bad[0]}: run `python workflow/scripts/verify.py --remove-bad`, then the same snakemake command again"
         )
     return manifest
+
+
+def canonical_spec(manifest: dict) -> str:
+    """Return a manifest's spec in its canonical form."""
+    return canonical(manifest["spec"])
 
 
 def write(path, *, spec: str, code: str, inputs: dict, files: dict, **facts) -> bool:

@@ -202,9 +202,18 @@ class Study:
             }
         )
 
+    def report_spec(self) -> str:
+        """What decides the report, besides tables and figures."""
+        part = {name: self.config["benchmarks"][name]["source"] for name in self.benchmarks}
+        notes = [model["note"] for model in self.config["models"].values() if model["note"]]
+        return canonical({"study": self.config["study"], "benchmarks": part, "notes": notes})
+
     # -- code ---------------------------------------------------------------------------------
+
+    def extra(self, script: str) -> tuple[str, ...]:
+        """The Python files that a command loads by path."""
+        return tuple(sorted(str(file) for file in METRICS.rglob("*.py"))) if script == "score" else ()
 
     def code(self, script: str) -> str:
         """The digest of the source that a command executes, metric modules included."""
-        extra = sorted(str(file) for file in METRICS.rglob("*.py")) if script == "score" else []
-        return code_digest(script, tuple(extra))
+        return code_digest(script, self.extra(script))

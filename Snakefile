@@ -1,0 +1,29 @@
+"""MAPLE: how rank, precision, base model and data of LoRA finetuning change scores, language by language."""
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+# A config file on the command line is a whole study of its own; merging would add this one's models to it.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/models.smk"
+include: "rules/finetune.smk"
+include: "rules/predict.smk"
+include: "rules/score.smk"
+include: "rules/analyse.smk"
+include: "rules/figures.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        [f"{RESULTS}/figures/{name}_by_lang.pdf" for name in STUDY.benchmarks],
+        f"{RESULTS}/report.html",

@@ -1,0 +1,20 @@
+"""Needs the scores of all systems; gives <results>/tables/<benchmark>_scores.csv and _comparisons.csv."""
+
+
+rule tabulate:
+    input:
+        scores=lambda w: [STUDY.scores(system.path, w.benchmark) for system in STUDY.systems],
+    output:
+        scores=f"{RESULTS}/tables/{{benchmark}}_scores.csv",
+        comparisons=f"{RESULTS}/tables/{{benchmark}}_comparisons.csv",
+    params:
+        spec=checked(STUDY.table_spec, "@benchmark"),
+        code=STUDY.code("tabulate"),
+    log:
+        f"{LOGS}/tabulate/{{benchmark}}.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=900,
+    shell:
+        f"{RUN}/tabulate.py --spec {{params.spec:q}} --scores {{input.scores}} --out {{output.scores}} --comparisons {{output.comparisons}} --log {{log}}"

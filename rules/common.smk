@@ -1,0 +1,128 @@
+"""What all rules share: the study, wildcard constraints, threads and memory, input functions."""
+
+import os
+import sys
+
+# The interpreter that runs Snakemake also runs the commands, unless a conda environment goes before it.
+os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+sys.path.insert(0, os.path.join(workflow.basedir, "workflow/scripts"))
+
+from snakemake.exceptions import WorkflowError
+
+from maple import adoption, devices
+from maple.config import resolve
+from maple.errors import UserError
+from maple.study import Study
+from maple.systems import SLUG, System
+
+try:
+    config_name = ", ".join(map(str, workflow.overwrite_configfiles)) or "config/config.yaml"
+    STUDY = Study(resolve(dict(config), config_name))
+    config.clear()
+    config.update(STUDY.config)
+except UserError as error:
+    raise WorkflowError(str(error))
+
+RESULTS = STUDY.results
+LOGS = f"{RESULTS}/logs"
+SCRATCH = f"{RESULTS}/.scratch"
+RUN = f"python {workflow.basedir}/workflow/scripts"
+
+
+wildcard_constraints:
+    model="|".join(STUDY.config["models"]),
+    data="|".join(STUDY.config["instructions"]) or "-",
+    system=rf"{SLUG}/(4|8|16)bit/(base|{SLUG}/{SLUG}-r\d+/seed\d+)",
+    benchmark="|".join(STUDY.benchmarks),
+
+
+def missing(paths):
+    """Payload files that do not exist yet.
+
+    Only manifests are edges. A payload file is asked for by name while it is missing, so that a new
+    language or a deleted file is made; once there, it is not an edge any more.
+    """
+    return [path for path in paths if not os.path.exists(path)]
+
+
+def needs_system(wildcards):
+    """Manifests of the system that a prediction runs."""
+    check_adopted()
+    coordinates = System.parse(wildcards.system)
+    found = {"model": STUDY.model_manifest(coordinates.model)}
+    if not coordinates.is_base:
+        found["adapter"] = STUDY.adapter(wildcards.system)
+    return found
+
+
+def adapter_argument(wildcards):
+    """The option that names the adapter, for a tuned system."""
+    adapter = needs_system(wildcards).get("adapter")
+    return f"--adapter {adapter}" if adapter else ""
+
+
+def finetune_inputs(wildcards):
+    """Manifests that an adapter is trained from."""
+    check_adopted()
+    system = System.parse(wildcards.system)
+    return {"model": STUDY.model_manifest(system.model), "data": STUDY.instructions_index(system.data)}
+
+
+def items_inputs(name):
+    """The index of a benchmark's items, and items that are not there yet."""
+    return {"benchmark_index": STUDY.items_index(name), "new": missing(STUDY.items(name))}
+
+
+def tokenizer_input(wildcards):
+    """The model whose tokenizer a random model borrows, if any."""
+    other = STUDY.config["models"][wildcards.model].get("tokenizer", "bytes")
+    return [] if other == "bytes" else [STUDY.model_manifest(other)]
+
+
+def checked(function, *arguments):
+    """Return a params function whose errors are one line."""
+
+    def params(wildcards):
+        try:
+            return function(*(getattr(wildcards, name[1:]) if name[:1] == "@" else name for name in arguments))
+        except UserError as error:
+            raise WorkflowError(str(error))
+
+    return params
+
+
+def check_adopted(checked_once=[]):
+    """Refuse to go on with results that Snakemake has no records of: it would call them current unseen."""
+    if checked_once or not workflow.is_main_process or os.environ.get("MAPLE_ADOPTING"):
+        return
+    checked_once.append(True)
+    records = workflow.persistence
+    existing = [path for path in adoption.manifests_of(STUDY) if os.path.exists(path)]
+    unfinished = set(records._filter_incomplete_keys(existing))
+    unknown = [path for path in existing if path not in unfinished and records.metadata(path) is None]
+    if unknown:
+        raise WorkflowError(adoption.refusal(unknown))
+
+
+def job_mb(model):
+    """Host memory of a job that holds a model, in MB: libraries, bf16 weights, and room to work."""
+    return int(1800 + 2.0 * STUDY.config["models"][model]["parameters"] * 1.6 / 2**20)
+
+
+def heavy_mb(wildcards):
+    """Memory of a finetune or predict job."""
+    return job_mb(wildcards.system.split("/")[0])
+
+
+def heavy_threads(wildcards):
+    """Snakemake threads of a finetune or predict job.
+
+    `--cores 8` on a machine with 2 processors must not start 8 of them. So a job takes the share of the
+    asked-for cores that corresponds to its share of the real machine, by processors and memory.
+    """
+    return max(1, -(-(workflow.cores or 1) // devices.cpu_slots(heavy_mb(wildcards))))
+
+
+def real_threads(wildcards):
+    """Processors that such a job really uses."""
+    return max(1, devices.real_cores() // devices.cpu_slots(heavy_mb(wildcards)))

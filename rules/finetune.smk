@@ -1,0 +1,26 @@
+"""Needs a model manifest and an instruction index; gives <results>/adapters/<system>/adapter.json and the adapter."""
+
+
+rule finetune:
+    input:
+        unpack(finetune_inputs),
+    output:
+        manifest=update(f"{RESULTS}/adapters/{{system}}/adapter.json"),
+        weights=update(f"{RESULTS}/adapters/{{system}}/adapter_model.safetensors"),
+        config=update(f"{RESULTS}/adapters/{{system}}/adapter_config.json"),
+        journal=update(f"{RESULTS}/adapters/{{system}}/training_log.jsonl"),
+        provenance=update(f"{RESULTS}/adapters/{{system}}/provenance.json"),
+    params:
+        spec=checked(STUDY.finetune_spec, "@system"),
+        code=STUDY.code("finetune"),
+    log:
+        f"{LOGS}/finetune/{{system}}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: heavy_threads
+    resources:
+        mem_mb=heavy_mb,
+        gpu=1,
+        cpu_threads=real_threads,
+    shell:
+        f"{RUN}/finetune.py --spec {{params.spec:q}} --code {{params.code}} --model {{input.model}} --data {{input.data}} --out {{output.manifest}} --scratch {SCRATCH} --threads {{resources.cpu_threads}} --log {{log}}"

@@ -1,0 +1,28 @@
+"""Needs a system's manifests and a benchmark's items; gives <results>/predictions/<system>/<benchmark>/<language>.jsonl."""
+
+for name in STUDY.benchmarks:
+
+    rule:
+        name:
+            f"predict_{name}"
+        input:
+            unpack(needs_system),
+            **items_inputs(name),
+        output:
+            index=update(STUDY.predictions_index("{system}", name)),
+            predictions=update(STUDY.predictions("{system}", name)),
+        params:
+            spec=checked(STUDY.predict_spec, "@system", name),
+            code=STUDY.code("predict"),
+            adapter=adapter_argument,
+        log:
+            f"{LOGS}/predict/{{system}}/{name}.log",
+        conda:
+            "../envs/torch.yaml"
+        threads: heavy_threads
+        resources:
+            mem_mb=heavy_mb,
+            gpu=1,
+            cpu_threads=real_threads,
+        shell:
+            f"{RUN}/predict.py --spec {{params.spec:q}} --code {{params.code}} --model {{input.model}} {{params.adapter}} --items {{input.benchmark_index}} --prompts {STUDY.prompts(name)} --index {{output.index}} --out {{output.predictions}} --scratch {SCRATCH} --threads {{resources.cpu_threads}} --log {{log}}"

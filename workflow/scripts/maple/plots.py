@@ -1,0 +1,132 @@
+"""Figures: one style, readable in grey and by colour-blind readers."""
+
+import io
+from pathlib import Path
+
+from maple.files import replaced
+
+# Okabe & Ito's colours, in an order that also steps in lightness; markers carry the same distinction.
+COLOURS = ["#000000", "#0072B2", "#E69F00", "#666666", "#56B4E9", "#D55E00", "#009E73", "#CC79A7", "#F0E442"]
+MARKERS = ["o", "s", "^", "o", "s", "^", "D", "v", "P"]
+_CLASSES = {
+    0: "class 0 (least data)",
+    1: "class 1",
+    2: "class 2",
+    3: "class 3",
+    4: "class 4",
+    5: "class 5 (most data)",
+}
+
+
+def style():
+    """Return matplotlib with the project's settings, drawing to files only."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    plt.rcParams.update(
+        {
+            "font.size": 8,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": 9,
+            "axes.titlelocation": "left",
+            "legend.frameon": False,
+            "pdf.fonttype": 42,
+            "svg.hashsalt": "maple",
+            "figure.dpi": 100,
+            "savefig.dpi": 200,
+        }
+    )
+    return plt
+
+
+def save(figure, *paths) -> None:
+    """Write a figure to each path, in the format of its suffix, with no date in it."""
+    for path in map(Path, paths):
+        kind = path.suffix[1:]
+        metadata = {"pdf": {"CreationDate": None, "Producer": None}, "png": {"Software": None}}.get(kind)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind, bbox_inches="tight", metadata=metadata)
+        with replaced(path, "wb") as stream:
+            stream.write(buffer.getvalue())
+
+
+def by_language(table, title: str, notes: list[str]):
+    """Return the figure of scores by language: every system, intervals, the chance line.
+
+    Args:
+        table: The long table of one benchmark.
+        title: Title.
+        notes: Caveats, written below.
+
+    Returns:
+        The figure. Languages run from the highest resource class down, within a class from the highest
+        score of the untuned bases.
+    """
+    plt = style()
+    untuned = table[table["rank"].isna()].groupby("language")["score"].mean()
+    languages = table.drop_duplicates("language").set_index("language")
+    order = sorted(languages.index, key=lambda code: (-_class(languages, code), -untuned[code], code))
+    systems = list(dict.fromkeys(zip(table["system"], table["label"], strict=True)))
+    shared = f"{table['label'].iloc[0].split(', ')[0]}, " if table["model"].nunique() == 1 else ""
+
+    figure, axes = plt.subplots(figsize=(6.4, 1.3 + len(order) * max(0.3, 0.075 * len(systems))))
+    step = 0.76 / max(1, len(systems))
+    for number, (path, label) in enumerate(systems):
+        rows = table[table["system"] == path].set_index("language").loc[order]
+        places = [row + (number - (len(systems) - 1) / 2) * step for row in range(len(order))]
+        is_base = bool(rows["rank"].isna().all())
+        colour = COLOURS[number % len(COLOURS)]
+        axes.errorbar(
+            rows["score"] * 100,
+            places,
+            xerr=[(rows["score"] - rows["low"]) * 100, (rows["high"] - rows["score"]) * 100],
+            fmt=MARKERS[number % len(MARKERS)],
+            color=colour,
+            markerfacecolor="white" if is_base else colour,
+            markersize=3.6,
+            elinewidth=0.8,
+            label=label.removeprefix(shared),
+        )
+    chance = table["chance"].iloc[0] * 100
+    axes.axvline(chance, color="0.35", linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
+    axes.annotate(
+        f"chance {chance:.0f} %", (chance, 1), xycoords=("data", "axes fraction"), xytext=(2, 2),
+        textcoords="offset points", fontsize=7, color="0.35",
+    )
+    for row in range(1, len(order)):
+        new_class = _class(languages, order[row]) != _class(languages, order[row - 1])
+        axes.axhline(row - 0.5, color="0.6" if new_class else "0.92", linewidth=0.9 if new_class else 0.6, zorder=0)
+    counts = languages.loc[order, "items"]
+    same = counts.nunique() == 1
+    axes.set_yticks(
+        range(len(order)),
+        [languages.loc[c, "language_name"] + ("" if same else f" (n = {counts[c]})") for c in order],
+    )
+    for row, code in enumerate(order):
+        if row == 0 or _class(languages, code) != _class(languages, order[row - 1]):
+            words = _CLASSES.get(_class(languages, code), "not classified")
+            axes.annotate(
+                words, (1, row - 0.45), xycoords=("axes fraction", "data"), fontsize=6.5, color="0.35",
+                ha="left", va="top", xytext=(4, 0), textcoords="offset points",
+            )
+    axes.set_ylim(len(order) - 0.5, -0.5)
+    axes.set_xlim(0, 100)
+    items = f"n = {counts.iloc[0]} items per language" if same else "n per language in brackets"
+    axes.set_xlabel(f"Accuracy (%), 95 % bootstrap interval, {items}")
+    axes.set_title(title, pad=14)
+    axes.tick_params(axis="y", length=0)
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.42, -0.42 / figure.get_figheight() - 0.03), ncol=2 if len(systems) < 7 else 3,
+        title=shared.rstrip(", ") or None, fontsize=7.5, handletextpad=0.4,
+    )
+    bottom = -0.42 / figure.get_figheight() - 0.05 - 0.2 * (len(systems) // 2 + 2) / figure.get_figheight()
+    axes.text(0, bottom, "\n".join(notes), transform=axes.transAxes, fontsize=6.5, color="0.25", va="top", wrap=False)
+    return figure
+
+
+def _class(languages, code: str) -> int:
+    value = languages.loc[code, "joshi_class"]
+    return -1 if value != value else int(value)

@@ -1,0 +1,39 @@
+"""Draw a benchmark's scores by language, as PDF and PNG."""
+
+import argparse
+import json
+import textwrap
+from pathlib import Path
+
+from maple.logs import add_log_argument, run, setup_logging
+
+NAMES = {"xnli": "XNLI"}
+
+
+def main(argv=None) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--spec", required=True, help="canonical JSON: title, benchmark, notes")
+    parser.add_argument("--table", required=True, type=Path, help="long table of scores, CSV")
+    parser.add_argument("--out", required=True, nargs="+", type=Path, help="figures to write, by suffix")
+    add_log_argument(parser)
+    args = parser.parse_args(argv)
+    setup_logging(args.log)
+    import pandas as pd
+
+    from maple import plots
+
+    spec = json.loads(args.spec)
+    table = pd.read_csv(args.table)
+    title = f"{NAMES.get(spec['benchmark'], spec['benchmark'])} by language: {spec['study']}"
+    notes = ["Where intervals overlap, read no difference without the paired tests of the comparisons table. Languages by resource class (Joshi et al. 2020)."]
+    if spec["source"] == "sample":
+        notes.insert(0, "Sample data, machine-written: these scores show that the line works and measure nothing else.")
+    notes += [note for note in spec["notes"].values() if note]
+    figure = plots.by_language(table, title, [line for note in notes for line in textwrap.wrap(note, 110)])
+    plots.save(figure, *args.out)
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

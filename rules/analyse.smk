@@ -7,14 +7,14 @@ rule tabulate:
     output:
         scores=f"{RESULTS}/tables/{{benchmark}}_scores.csv",
         comparisons=f"{RESULTS}/tables/{{benchmark}}_comparisons.csv",
-    params:
-        spec=checked(STUDY.table_spec, "@benchmark"),
-        code=STUDY.code("tabulate"),
     log:
         f"{LOGS}/tabulate/{{benchmark}}.log",
     conda:
         "../envs/analysis.yaml"
     resources:
         mem_mb=900,
+    params:
+        spec=checked(STUDY.table_spec, "@benchmark"),
+        code=STUDY.code("tabulate"),
     shell:
         f"{RUN}/tabulate.py --spec {{params.spec:q}} --scores {{input.scores}} --out {{output.scores}} --comparisons {{output.comparisons}} --log {{log}}"

@@ -4,7 +4,7 @@ import os
 import sys
 
 # The interpreter that runs Snakemake also runs the commands, unless a conda environment goes before it.
-os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+os.environ.update(PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")]))
 sys.path.insert(0, os.path.join(workflow.basedir, "workflow/scripts"))
 
 from snakemake.exceptions import WorkflowError

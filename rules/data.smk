@@ -5,13 +5,13 @@ rule prepare_instructions:
     output:
         index=f"{RESULTS}/instructions/{{data}}/index.json",
         records=f"{RESULTS}/instructions/{{data}}/records.jsonl",
-    params:
-        spec=checked(STUDY.instructions_spec, "@data"),
-        code=STUDY.code("prepare_instructions"),
     log:
         f"{LOGS}/prepare_instructions/{{data}}.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        spec=checked(STUDY.instructions_spec, "@data"),
+        code=STUDY.code("prepare_instructions"),
     shell:
         f"{RUN}/prepare_instructions.py --spec {{params.spec:q}} --code {{params.code}} --out {{output.index}} --log {{log}}"
 
@@ -24,12 +24,12 @@ for name in STUDY.benchmarks:
         output:
             index=update(STUDY.items_index(name)),
             payload=update(STUDY.items(name)),
-        params:
-            spec=checked(STUDY.items_spec, name),
-            code=STUDY.code("prepare_benchmark"),
         log:
             f"{LOGS}/prepare_benchmark/{name}.log",
         conda:
             "../envs/analysis.yaml"
+        params:
+            spec=checked(STUDY.items_spec, name),
+            code=STUDY.code("prepare_benchmark"),
         shell:
             f"{RUN}/prepare_benchmark.py --spec {{params.spec:q}} --code {{params.code}} --index {{output.index}} --out {{output.payload}} --log {{log}}"

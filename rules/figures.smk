@@ -7,14 +7,14 @@ rule plot_by_lang:
     output:
         pdf=f"{RESULTS}/figures/{{benchmark}}_by_lang.pdf",
         png=f"{RESULTS}/figures/{{benchmark}}_by_lang.png",
-    params:
-        spec=checked(STUDY.table_spec, "@benchmark"),
-        code=STUDY.code("plot_by_lang"),
     log:
         f"{LOGS}/plot_by_lang/{{benchmark}}.log",
     conda:
         "../envs/analysis.yaml"
     resources:
         mem_mb=600,
+    params:
+        spec=checked(STUDY.table_spec, "@benchmark"),
+        code=STUDY.code("plot_by_lang"),
     shell:
         f"{RUN}/plot_by_lang.py --spec {{params.spec:q}} --table {{input.table}} --out {{output.pdf}} {{output.png}} --log {{log}}"

@@ -10,9 +10,6 @@ rule finetune:
         config=update(f"{RESULTS}/adapters/{{system}}/adapter_config.json"),
         journal=update(f"{RESULTS}/adapters/{{system}}/training_log.jsonl"),
         provenance=update(f"{RESULTS}/adapters/{{system}}/provenance.json"),
-    params:
-        spec=checked(STUDY.finetune_spec, "@system"),
-        code=STUDY.code("finetune"),
     log:
         f"{LOGS}/finetune/{{system}}.log",
     conda:
@@ -22,5 +19,8 @@ rule finetune:
         mem_mb=heavy_mb,
         gpu=1,
         cpu_threads=real_threads,
+    params:
+        spec=checked(STUDY.finetune_spec, "@system"),
+        code=STUDY.code("finetune"),
     shell:
         f"{RUN}/finetune.py --spec {{params.spec:q}} --code {{params.code}} --model {{input.model}} --data {{input.data}} --out {{output.manifest}} --scratch {SCRATCH} --threads {{resources.cpu_threads}} --log {{log}}"

@@ -6,10 +6,6 @@ rule prepare_model:
         tokenizer=tokenizer_input,
     output:
         manifest=f"{RESULTS}/models/{{model}}/manifest.json",
-    params:
-        spec=checked(STUDY.model_spec, "@model"),
-        code=STUDY.code("prepare_model"),
-        tokenizer=lambda w: f"--tokenizer {' '.join(tokenizer_input(w))}" if tokenizer_input(w) else "",
     log:
         f"{LOGS}/prepare_model/{{model}}.log",
     conda:
@@ -17,5 +13,9 @@ rule prepare_model:
     threads: 2
     resources:
         mem_mb=lambda w: job_mb(w.model),
+    params:
+        spec=checked(STUDY.model_spec, "@model"),
+        code=STUDY.code("prepare_model"),
+        tokenizer=lambda w: f"--tokenizer {' '.join(tokenizer_input(w))}" if tokenizer_input(w) else "",
     shell:
         f"{RUN}/prepare_model.py --spec {{params.spec:q}} --code {{params.code}} {{params.tokenizer}} --out {{output.manifest}} --log {{log}}"

@@ -11,10 +11,6 @@ for name in STUDY.benchmarks:
         output:
             index=update(STUDY.predictions_index("{system}", name)),
             predictions=update(STUDY.predictions("{system}", name)),
-        params:
-            spec=checked(STUDY.predict_spec, "@system", name),
-            code=STUDY.code("predict"),
-            adapter=adapter_argument,
         log:
             f"{LOGS}/predict/{{system}}/{name}.log",
         conda:
@@ -24,5 +20,9 @@ for name in STUDY.benchmarks:
             mem_mb=heavy_mb,
             gpu=1,
             cpu_threads=real_threads,
+        params:
+            spec=checked(STUDY.predict_spec, "@system", name),
+            code=STUDY.code("predict"),
+            adapter=adapter_argument,
         shell:
             f"{RUN}/predict.py --spec {{params.spec:q}} --code {{params.code}} --model {{input.model}} {{params.adapter}} --items {{input.benchmark_index}} --prompts {STUDY.prompts(name)} --index {{output.index}} --out {{output.predictions}} --scratch {SCRATCH} --threads {{resources.cpu_threads}} --log {{log}}"

@@ -8,24 +8,24 @@ rule report:
         figures=[f"{RESULTS}/figures/{name}_by_lang.png" for name in STUDY.benchmarks],
     output:
         f"{RESULTS}/report.html",
-    params:
-        spec=checked(STUDY.report_spec),
-        code=STUDY.code("report"),
     log:
         f"{LOGS}/report.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        spec=checked(STUDY.report_spec),
+        code=STUDY.code("report"),
     shell:
         f"{RUN}/report.py --spec {{params.spec:q}} --scores {{input.scores}} --comparisons {{input.comparisons}} --figures {{input.figures}} --out {{output}} --log {{log}}"
 
 
 rule verify:
-    localrule: True
-    params:
-        configfile=config_name,
     log:
         f"{LOGS}/verify.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
+    params:
+        configfile=config_name,
     shell:
         f"{RUN}/verify.py --configfile {{params.configfile:q}} 2>&1 | tee {{log}}"

@@ -11,14 +11,14 @@ for name in STUDY.benchmarks:
         output:
             scores=STUDY.scores("{system}", name),
             table=f"{RESULTS}/scores/{{system}}/{name}.parquet",
-        params:
-            spec=checked(STUDY.score_spec, name),
-            code=STUDY.code("score"),
         log:
             f"{LOGS}/score/{{system}}/{name}.log",
         conda:
             "../envs/analysis.yaml"
         resources:
             mem_mb=900,
+        params:
+            spec=checked(STUDY.score_spec, name),
+            code=STUDY.code("score"),
         shell:
             f"{RUN}/score.py --spec {{params.spec:q}} --code {{params.code}} --predictions {{input.predictions}} --out {{output.scores}} --log {{log}}"

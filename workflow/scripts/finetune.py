@@ -6,7 +6,6 @@ import os
 import shutil
 from pathlib import Path
 
-
 from maple import manifests
 from maple.errors import UserError
 from maple.files import read_json, read_jsonl, sha256_file, write_json, write_jsonl

@@ -26,7 +26,9 @@ def main(argv=None) -> int:
     spec = json.loads(args.spec)
     table = pd.read_csv(args.table)
     title = f"{NAMES.get(spec['benchmark'], spec['benchmark'])} by language: {spec['study']}"
-    notes = ["Where intervals overlap, read no difference without the paired tests of the comparisons table. Languages by resource class (Joshi et al. 2020)."]
+    notes = [
+        "Where intervals overlap, ask the paired tests of the comparisons table. Resource classes: Joshi et al. 2020."
+    ]
     if spec["source"] == "sample":
         notes.insert(0, "Sample data, machine-written: these scores show that the line works and measure nothing else.")
     notes += [note for note in spec["notes"].values() if note]

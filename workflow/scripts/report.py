@@ -24,8 +24,8 @@ def findings(scores, comparisons) -> list[str]:
         real = table[table["p_holm"] < 0.05]
         better, worse = (real["difference"] > 0).sum(), (real["difference"] < 0).sum()
         sentences.append(
-            f"{benchmark.upper()}: of {len(table)} paired comparisons of an adapter with its untuned base, {better} "
-            f"are better and {worse} worse at Holm-adjusted p < 0.05; the other {len(table) - better - worse} are undecided."
+            f"{benchmark.upper()}: of {len(table)} paired comparisons of an adapter with its base, {better} "
+            f"are better and {worse} worse at Holm-adjusted p < 0.05; {len(table) - better - worse} are undecided."
         )
         english = table[table["language"] == "en"]
         for row in english.itertuples():
@@ -53,8 +53,12 @@ def main(argv=None) -> int:
     spec = json.loads(args.spec)
     scores = pd.concat([pd.read_csv(path) for path in args.scores])
     frames = [pd.read_csv(path) for path in args.comparisons if path.stat().st_size > 1]
-    comparisons = pd.concat(frames) if frames else pd.DataFrame(columns=["benchmark", "language", "p_holm", "difference"])
-    scores["cell"] = scores.apply(lambda row: f"{row['score'] * 100:.0f} ({row['low'] * 100:.0f} to {row['high'] * 100:.0f})", axis=1)
+    comparisons = (
+        pd.concat(frames) if frames else pd.DataFrame(columns=["benchmark", "language", "p_holm", "difference"])
+    )
+    scores["cell"] = scores.apply(
+        lambda row: f"{row['score'] * 100:.0f} ({row['low'] * 100:.0f} to {row['high'] * 100:.0f})", axis=1
+    )
     tables = {}
     for benchmark, part in scores.groupby("benchmark", sort=False):
         wide = part.pivot(index="language_name", columns="label", values="cell")

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from maple import manifests
-from maple.files import read_jsonl, sha256_file, replaced
+from maple.files import read_jsonl, replaced, sha256_file
 from maple.logs import add_log_argument, log, run, setup_logging
 
 METRICS = Path(__file__).resolve().parents[1] / "metrics"
@@ -24,9 +24,9 @@ def main(argv=None) -> int:
     import os
 
     os.environ["HF_EVALUATE_OFFLINE"] = "1"
+    import evaluate
     import pandas as pd
 
-    import evaluate
     from maple import statistics
 
     spec = json.loads(args.spec)

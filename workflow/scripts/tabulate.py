@@ -105,7 +105,9 @@ def main(argv=None) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--spec", required=True, help="canonical JSON: members and their names")
-    parser.add_argument("--scores", required=True, nargs="+", type=Path, help="scores, in the order of the spec's systems")
+    parser.add_argument(
+        "--scores", required=True, nargs="+", type=Path, help="scores, in the order of the spec's systems"
+    )
     parser.add_argument("--out", required=True, type=Path, help="long table of scores, CSV")
     parser.add_argument("--comparisons", required=True, type=Path, help="paired comparisons, CSV")
     add_log_argument(parser)

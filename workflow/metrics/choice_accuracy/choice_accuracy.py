@@ -21,7 +21,5 @@ class ChoiceAccuracy(evaluate.Metric):
         )
 
     def _compute(self, predictions, references):
-        credits = [
-            (gold in best) / len(best) for best, gold in zip(predictions, references, strict=True)
-        ]
+        credits = [(gold in best) / len(best) for best, gold in zip(predictions, references, strict=True)]
         return {"accuracy": sum(credits) / len(credits), "credits": credits}

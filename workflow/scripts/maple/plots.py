@@ -93,8 +93,13 @@ def by_language(table, title: str, notes: list[str]):
     chance = table["chance"].iloc[0] * 100
     axes.axvline(chance, color="0.35", linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
     axes.annotate(
-        f"chance {chance:.0f} %", (chance, 1), xycoords=("data", "axes fraction"), xytext=(2, 2),
-        textcoords="offset points", fontsize=7, color="0.35",
+        f"chance {chance:.0f} %",
+        (chance, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(2, 2),
+        textcoords="offset points",
+        fontsize=7,
+        color="0.35",
     )
     for row in range(1, len(order)):
         new_class = _class(languages, order[row]) != _class(languages, order[row - 1])
@@ -109,8 +114,15 @@ def by_language(table, title: str, notes: list[str]):
         if row == 0 or _class(languages, code) != _class(languages, order[row - 1]):
             words = _CLASSES.get(_class(languages, code), "not classified")
             axes.annotate(
-                words, (1, row - 0.45), xycoords=("axes fraction", "data"), fontsize=6.5, color="0.35",
-                ha="left", va="top", xytext=(4, 0), textcoords="offset points",
+                words,
+                (1, row - 0.45),
+                xycoords=("axes fraction", "data"),
+                fontsize=6.5,
+                color="0.35",
+                ha="left",
+                va="top",
+                xytext=(4, 0),
+                textcoords="offset points",
             )
     axes.set_ylim(len(order) - 0.5, -0.5)
     axes.set_xlim(0, 100)
@@ -119,8 +131,12 @@ def by_language(table, title: str, notes: list[str]):
     axes.set_title(title, pad=14)
     axes.tick_params(axis="y", length=0)
     axes.legend(
-        loc="upper center", bbox_to_anchor=(0.42, -0.42 / figure.get_figheight() - 0.03), ncol=2 if len(systems) < 7 else 3,
-        title=shared.rstrip(", ") or None, fontsize=7.5, handletextpad=0.4,
+        loc="upper center",
+        bbox_to_anchor=(0.42, -0.42 / figure.get_figheight() - 0.03),
+        ncol=2 if len(systems) < 7 else 3,
+        title=shared.rstrip(", ") or None,
+        fontsize=7.5,
+        handletextpad=0.4,
     )
     bottom = -0.42 / figure.get_figheight() - 0.05 - 0.2 * (len(systems) // 2 + 2) / figure.get_figheight()
     axes.text(0, bottom, "\n".join(notes), transform=axes.transAxes, fontsize=6.5, color="0.25", va="top", wrap=False)

@@ -1,5 +1,6 @@
 """Volatile facts about how a result came to be: kept beside it, never inside it."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -31,10 +32,8 @@ def versions() -> dict:
     """Return the versions of Python and of the packages that decide numbers."""
     found = {"python": platform.python_version()}
     for name in _PACKAGES:
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            pass
     return found
 
 

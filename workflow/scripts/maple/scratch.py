@@ -36,7 +36,9 @@ def scratch(root, key):
             log.info("another process is at work on the same result: waiting for it (%s)", lock.lock_file)
             lock.acquire()
     except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror}): free space or check the permissions") from error
+        raise UserError(
+            f"{folder}: cannot be written ({error.strerror}): free space or check the permissions"
+        ) from error
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield folder

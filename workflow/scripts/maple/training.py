@@ -240,7 +240,12 @@ def train(model, examples: list[Example], spec: dict, folder, settings: dict, de
             checkpoints.save(folder, step + 1, _state(adapter, optimiser, device), {"journal": journal})
             last_save = time.monotonic()
     seconds = time.monotonic() - begin
-    return journal, {"steps": plan.steps, "resumed_at": first, "tokens": tokens_here, "train_seconds": round(seconds, 2)}
+    return journal, {
+        "steps": plan.steps,
+        "resumed_at": first,
+        "tokens": tokens_here,
+        "train_seconds": round(seconds, 2),
+    }
 
 
 def export(model, folder, base_name: str) -> None:

@@ -1,0 +1,34 @@
+# `make demo` and `make test` need only Python 3.11-3.13, make and pip; they set up .venv by themselves.
+PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(shell $(p) -c 'import sys; assert (3,11) <= sys.version_info[:2] <= (3,13); print(sys.executable)' 2>/dev/null)))
+LOCK ?= envs/cpu.lock.txt
+BIN := .venv/bin
+FIGURE := results/figures/xnli_by_lang.pdf
+
+.PHONY: demo test install lint clean
+
+demo: install
+	PATH="$(CURDIR)/$(BIN):$$PATH" HF_HUB_OFFLINE=1 snakemake --cores 8 $(FIGURE)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores 8 --quiet all -- results/report.html
+	@$(BIN)/python workflow/scripts/summary.py --table results/tables/xnli_scores.csv --figure $(FIGURE) --report results/report.html
+
+test: install lint
+	PATH="$(CURDIR)/$(BIN):$$PATH" HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not gpu" tests
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
+	@for study in config/config.yaml config/maple.yaml; do \
+	  PATH="$(CURDIR)/$(BIN):$$PATH" snakemake -n --quiet all --configfile $$study || exit 1; done
+
+install: .venv/installed
+
+.venv/installed: $(LOCK)
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 found: install one, or say make PYTHON=/path/to/python"; exit 1; }
+	test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(LOCK)
+	@touch $@
+
+clean:
+	rm -rf .venv results .snakemake

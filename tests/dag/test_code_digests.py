@@ -1,0 +1,92 @@
+"""Every source file mutated in turn: exactly the commands that import it notice."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+from workspace import ROOT
+
+from maple import digests
+
+COMMANDS = ["prepare_model", "prepare_instructions", "prepare_benchmark", "finetune", "predict", "score", "tabulate",
+            "plot_by_lang", "report"]  # fmt: skip
+EVERY = set(COMMANDS)
+# Kept by hand, so that it is a second opinion on what the import closure finds.
+NOTICED_BY = {
+    "__init__": set(),
+    "errors": EVERY,
+    "files": EVERY,
+    "logs": EVERY,
+    "canonical": EVERY - {"plot_by_lang", "report"},
+    "manifests": EVERY - {"plot_by_lang", "report"},
+    "systems": {"tabulate"},
+    "languages": {"prepare_benchmark", "tabulate"},
+    "benchmarks": {"prepare_benchmark", "tabulate"},
+    "instructions": {"prepare_instructions", "finetune"},
+    "model_sources": {"prepare_model", "finetune", "predict"},
+    "models": {"finetune", "predict"},
+    "devices": {"finetune", "predict"},
+    "provenance": {"prepare_model", "finetune", "predict"},
+    "scratch": {"finetune", "predict"},
+    "training": {"finetune"},
+    "checkpoints": {"finetune"},
+    "prompts": {"predict"},
+    "likelihood": {"predict"},
+    "prediction": {"predict"},
+    "statistics": {"score", "tabulate"},
+    "plots": {"plot_by_lang"},
+    "config": set(),
+    "study": set(),
+    "digests": set(),
+    "integrity": set(),
+    "adoption": set(),
+}
+
+
+def test_the_table_names_every_module():
+    assert set(NOTICED_BY) == {file.stem for file in (digests.SCRIPTS / "maple").glob("*.py")}
+
+
+@pytest.mark.parametrize("module", sorted(NOTICED_BY))
+def test_mutating_a_module(module):
+    file = digests.SCRIPTS / f"maple/{module}.py"
+    changed = digests.digest(digests._tree(ast.parse(file.read_text() + "\nMUTATION = 1\n")))
+    assert changed != digests.source_digest(file)
+    assert {command for command in COMMANDS if file in digests.closure(command)} - (
+        {*COMMANDS} if module == "__init__" else set()
+    ) == NOTICED_BY[module]
+
+
+def normalised(source):
+    return digests.digest(digests._tree(ast.parse(source)))
+
+
+def test_prose_vanishes_and_meaning_stays():
+    plain = normalised("def f(x):\n    return x + 1\n")
+    assert (
+        normalised('def f(x):\n    """Doc."""\n    # why\n    log.info("hello %s", x)\n    return (x\n        + 1)\n')
+        == plain
+    )
+    assert normalised("def f(x):\n    return x + 2\n") != plain
+    assert normalised("p.add_argument('--a', help='x')") == normalised("p.add_argument('--a', help='y')")
+    assert normalised("p.add_argument('--a', default=1)") != normalised("p.add_argument('--a', default=2)")
+    assert normalised("x = None") != normalised("x = 0")
+
+
+def test_other_pythons_agree():
+    code = (
+        "import sys; sys.path.insert(0, 'workflow/scripts'); "
+        "from maple import digests; print(digests.raw_code_digest('finetune'))"
+    )
+    expected = digests.raw_code_digest("finetune")
+    compared = 0
+    for name in ("python3.11", "python3.12", "python3.13", sys.executable):
+        try:
+            done = subprocess.run([name, "-c", code], cwd=ROOT, capture_output=True, text=True)
+        except FileNotFoundError:
+            continue
+        if done.returncode == 0:
+            assert done.stdout.strip() == expected, name
+            compared += 1
+    assert compared

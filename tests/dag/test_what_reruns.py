@@ -1,0 +1,201 @@
+"""DESIGN: what an edit costs. Exact job sets, with the shipped default profile."""
+
+import os
+import shutil
+
+import pytest
+import yaml
+
+AFTER_SCORES = {"tabulate": 1, "plot_by_lang": 1, "report": 1}
+AFTER_ONE_ADAPTER = {"finetune": 1, "predict_xnli": 1, "score_xnli": 1} | AFTER_SCORES
+ALL_PREDICTIONS = {"predict_xnli": 3, "score_xnli": 3} | AFTER_SCORES
+LIBRARY = "workflow/scripts/maple"
+
+
+def grid(**changes):
+    return lambda config: config["grid"][0].update(changes)
+
+
+def test_nothing(study):
+    assert study.pending() == {}
+
+
+def test_touching_every_file(study):
+    for folder, _, names in os.walk(study.folder):
+        if ".snakemake" not in folder:
+            for name in names:
+                os.utime(os.path.join(folder, name))
+    assert study.pending() == {}
+
+
+def test_touching_a_large_adapter(study):
+    weights = study.folder / "results/adapters/tiny/16bit/sample/lora-r4/seed0/adapter_model.safetensors"
+    with open(weights, "ab") as stream:
+        stream.truncate(1_500_000)
+    assert study.pending() == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        (f"{LIBRARY}/training.py", "_HEAD_ROWS = 128", "_HEAD_ROWS = (128)  # rows at a time"),
+        (
+            f"{LIBRARY}/training.py",
+            '"""Return the examples of a step (from 0)."""',
+            '"""Give the examples of a step."""',
+        ),
+        (f"{LIBRARY}/training.py", "resuming after step %d of %d", "going on after step %d of %d"),
+        ("workflow/scripts/finetune.py", "time between checkpoints", "seconds from one checkpoint to the next"),
+        ("rules/finetune.smk", "rule finetune:", "# one adapter a job\nrule finetune:"),
+        ("rules/common.smk", "1800 + 2.0", "2800 + 2.0"),
+    ],
+    ids=["layout", "docstring", "log text", "help text", "comment in smk", "memory"],
+)
+def test_edits_that_change_no_result(study, name, old, new):
+    study.edit(name, old, new)
+    assert study.pending() == {}
+
+
+def test_threads(study):
+    assert study.pending("--cores", "8") == {}
+
+
+def test_new_rank_trains_only_that_rank(study):
+    study.edit_config(grid(ranks=[4, 8, 16]))
+    assert study.pending() == AFTER_ONE_ADAPTER
+
+
+def test_new_seed(study):
+    study.edit_config(grid(seeds=[0, 1]))
+    assert study.pending() == AFTER_ONE_ADAPTER | {"finetune": 2, "predict_xnli": 2, "score_xnli": 2}
+
+
+def test_new_bits(study):
+    study.edit_config(grid(bits=[16, 8]))
+    assert study.pending() == {"finetune": 2, "predict_xnli": 3, "score_xnli": 3} | AFTER_SCORES
+
+
+def test_removing_a_rank_and_taking_it_back(study):
+    study.edit_config(grid(ranks=[4]))
+    assert study.pending() == AFTER_SCORES
+    study.run()
+    study.edit_config(grid(ranks=[4, 8]))
+    assert study.pending() == AFTER_SCORES
+
+
+def test_removing_a_language_and_taking_it_back(study):
+    study.edit_config(lambda c: c["benchmarks"]["xnli"].update(languages=["en"]))
+    assert study.pending() == AFTER_SCORES
+    study.run()
+    study.edit_config(lambda c: c["benchmarks"]["xnli"].update(languages=["en", "sw"]))
+    assert study.pending() == AFTER_SCORES
+
+
+def test_new_language_computes_only_that_language(study):
+    study.edit_config(lambda c: c["benchmarks"]["xnli"].update(languages=["en", "sw", "zh"]))
+    assert study.pending() == {"prepare_xnli": 1} | ALL_PREDICTIONS
+    study.run()
+    log = study.folder / "results/logs/predict/tiny/16bit/base/xnli.log"
+    assert "computing zh; keeping en.jsonl, sw.jsonl" in log.read_text(encoding="utf-8")
+    assert study.pending() == {}
+
+
+def test_prompt_of_one_language(study):
+    study.edit("config/prompts/xnli/native.yaml", "question: sahihi", "question: kweli")
+    assert study.pending() == ALL_PREDICTIONS
+    study.run()
+    log = study.folder / "results/logs/predict/tiny/16bit/base/xnli.log"
+    assert "computing sw; keeping en.jsonl" in log.read_text(encoding="utf-8")
+
+
+def test_comment_in_a_prompt_file(study):
+    study.edit("config/prompts/xnli/native.yaml", "scoring: likelihood", "scoring: likelihood  # no text is generated")
+    assert study.pending() == {}
+
+
+def test_learning_rate_spares_the_baseline(study):
+    study.edit_config(lambda c: c["methods"]["lora"].update(learning_rate=2.0e-3))
+    assert study.pending() == {"finetune": 2, "predict_xnli": 2, "score_xnli": 2} | AFTER_SCORES
+
+
+def test_rank_and_alpha_swapped(study):
+    study.edit_config(grid(ranks=[4]))
+    study.run()
+
+    def swap(config):
+        config["grid"][0]["ranks"], config["methods"]["lora"]["alpha"] = [8], 4
+
+    study.edit_config(swap)
+    assert study.pending() == AFTER_ONE_ADAPTER
+
+
+def test_metric_code_costs_no_gpu_job(study):
+    study.edit("workflow/metrics/choice_accuracy/choice_accuracy.py", "sum(credits)", "1.0 * sum(credits)")
+    assert study.pending() == {"score_xnli": 3} | AFTER_SCORES
+
+
+def test_figure_style(study):
+    study.edit(f"{LIBRARY}/plots.py", '"axes.titlesize": 9', '"axes.titlesize": 10')
+    assert study.pending() == {"plot_by_lang": 1, "report": 1}
+
+
+def test_constant_in_a_module_that_training_imports(study):
+    study.edit(f"{LIBRARY}/training.py", "_HEAD_ROWS = 128", "_HEAD_ROWS = 64")
+    assert study.pending() == {"finetune": 2, "predict_xnli": 2, "score_xnli": 2} | AFTER_SCORES
+
+
+def test_another_study_and_back(study):
+    config = yaml.safe_load((study.folder / "config/config.yaml").read_text())
+    config["results"] = "results/other"
+    study.write_config(config, "config/other.yaml")
+    assert study.pending("--configfile", "config/other.yaml")["finetune"] == 2
+    assert study.pending() == {}
+
+
+def test_new_schema_key_at_its_default(study):
+    study.edit(
+        "workflow/schemas/config.schema.json",
+        '"max_grad_norm":',
+        '"use_dora": {"type": "boolean", "default": false, "x-neutral": false}, "max_grad_norm":',
+    )
+    assert study.pending() == {}
+
+
+def test_lost_records_are_refused_until_adopted(study):
+    shutil.rmtree(study.folder / ".snakemake")
+    refused = study.snakemake("-n")
+    assert refused.returncode != 0 and "adopt.py" in refused.stdout + refused.stderr
+    adopted = study.command("workflow/scripts/adopt.py")
+    assert adopted.returncode == 0, adopted.stdout + adopted.stderr
+    assert not {"finetune", "predict_xnli"} & set(study.pending())
+    study.edit_config(lambda c: c["methods"]["lora"].update(learning_rate=2.0e-3))
+    assert study.pending()["finetune"] == 2
+
+
+def test_adopt_refuses_results_of_other_settings(study):
+    study.edit_config(lambda c: c["methods"]["lora"].update(learning_rate=2.0e-3))
+    shutil.rmtree(study.folder / ".snakemake")
+    refused = study.command("workflow/scripts/adopt.py")
+    assert refused.returncode != 0 and "other settings" in refused.stdout
+
+
+def test_accepting_a_code_change(study):
+    study.edit(f"{LIBRARY}/training.py", "_HEAD_ROWS = 128", "_HEAD_ROWS = 64")
+    done = study.command("workflow/scripts/accept.py", "--why", "rows are independent of each other")
+    assert done.returncode == 0 and "finetune" in done.stdout, done.stdout + done.stderr
+    assert study.pending() == {}
+
+
+def test_verify_finds_damage_and_a_run_mends_it(study):
+    clean = study.command("workflow/scripts/verify.py")
+    assert clean.returncode == 0, clean.stdout + clean.stderr
+    weights = study.folder / "results/adapters/tiny/16bit/sample/lora-r4/seed0/adapter_model.safetensors"
+    before = weights.read_bytes()
+    weights.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    found = study.command("workflow/scripts/verify.py")
+    assert found.returncode == 1 and "adapter_model.safetensors: wrong sha256" in found.stdout
+    assert study.command("workflow/scripts/verify.py", "--remove-bad").returncode == 0
+    assert study.pending() == AFTER_ONE_ADAPTER
+    study.run()
+    assert weights.read_bytes() == before
+    assert study.command("workflow/scripts/verify.py").returncode == 0

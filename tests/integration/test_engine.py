@@ -1,0 +1,225 @@
+"""On a tiny random model: the numbers are those of plain forward passes, and a resumed run is the same run."""
+
+import json
+
+import pytest
+import torch
+
+from maple import checkpoints, likelihood, model_sources, models, training
+from maple.canonical import canonical
+from maple.errors import UserError
+
+COMMON = dict(
+    vocab_size=260,
+    hidden_size=32,
+    intermediate_size=64,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    max_position_embeddings=512,
+    pad_token_id=0,
+    bos_token_id=1,
+    eos_token_id=2,
+)
+ARCHITECTURES = {
+    "llama": {"model_type": "llama"},
+    "mistral": {"model_type": "mistral", "sliding_window": 8},
+    "gemma3": {
+        "model_type": "gemma3_text",
+        "head_dim": 8,
+        "sliding_window": 8,
+        "layer_types": ["sliding_attention", "full_attention"],
+    },
+}
+METHOD = {
+    "alpha": 16,
+    "batch_size": 2,
+    "dropout": 0.1,
+    "epochs": 2,
+    "learning_rate": 1e-2,
+    "max_grad_norm": 1.0,
+    "max_length": 500,
+    "schedule": "cosine",
+    "target_modules": "all-linear",
+}
+CPU = torch.device("cpu")
+RECORDS = [
+    {
+        "id": f"r{n}",
+        "language": "en",
+        "messages": [
+            {"role": "user", "content": f"Say {n}." * (n + 1)},
+            {"role": "assistant", "content": "yes " * (n + 1)},
+        ],
+    }
+    for n in range(6)
+]
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def manifest(request, tmp_path_factory):
+    path = tmp_path_factory.mktemp(request.param) / "manifest.json"
+    architecture = COMMON | ARCHITECTURES[request.param]
+    model_sources.prepare(canonical({"source": "random", "seed": 3, "architecture": architecture}), "code", path)
+    return path
+
+
+def load(manifest, bits=16):
+    model, tokenizer = models.load_base(manifest, bits, CPU)
+    return (model.float() if bits == 16 else model), tokenizer
+
+
+def plain(model, tokenizer, text, own):
+    """Log-likelihood of the last ``own`` tokens by one ordinary forward pass."""
+    tokens = torch.tensor([tokenizer.encode(text)])
+    with torch.inference_mode():
+        logits = model(tokens).logits[0].float().log_softmax(-1)
+    found = logits[:-1].gather(1, tokens[0, 1:, None])[:, 0].double()
+    return float(found[-own:].sum())
+
+
+def test_tree_equals_plain_forward_passes_in_any_batch(manifest):
+    model, tokenizer = load(manifest)
+    parts = models.causal_parts(model)
+    cases = [
+        ("The sky over the hills is", [" blue.", " bright green today.", " blue"]),
+        ("", ["one two three four five six", "one two three five", "two"]),
+        ("สวัสดี ", ["ก", "ขค"]),
+    ]
+    trees = [likelihood.tree(n, tokenizer, context, options) for n, (context, options) in enumerate(cases)]
+    together = likelihood.score(parts, model.config, trees, CPU)
+    for tree, scores, (context, options) in zip(trees, together, cases, strict=True):
+        alone = likelihood.score(parts, model.config, [tree], CPU)[0]
+        for option, tail, score, single in zip(options, tree.tails, scores, alone, strict=True):
+            expected = plain(model, tokenizer, context + option, len(tail))
+            assert score == pytest.approx(expected, abs=1e-4) and single == pytest.approx(expected, abs=1e-4)
+
+
+def test_batches_respect_the_budget(manifest):
+    _, tokenizer = load(manifest)
+    trees = [likelihood.tree(n, tokenizer, "a" * n, ["b", "cd"]) for n in range(1, 40)]
+    groups = likelihood.batches(trees, 100)
+    assert sorted(t.key for g in groups for t in g) == list(range(1, 40))
+    assert all(len(g) * max(map(len, g)) <= 100 for g in groups)
+
+
+def tuned(manifest, folder, seed=0, stop_after=None, monkeypatch=None):
+    model, tokenizer = load(manifest, 16)
+    spec = {"bits": 16, "rank": 4, "seed": seed, "method": METHOD}
+    model = training.attach_new_adapter(model, spec)
+    examples = [training.tokenise(record, tokenizer) for record in RECORDS]
+    folder.mkdir(exist_ok=True)
+    if stop_after:
+        save = checkpoints.save
+
+        def killed(where, step, *rest):
+            save(where, step, *rest)
+            if step == stop_after:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(checkpoints, "save", killed)
+    parts = models.causal_parts(model)
+    journal, _ = training.train(model, examples, spec, folder, {"tokens": 64}, CPU, parts, every=0)
+    training.export(model, folder, "base")
+    return (folder / "adapter_model.safetensors").read_bytes(), journal
+
+
+@pytest.mark.parametrize("step", [1, 4])
+def test_a_killed_run_resumes_to_the_same_bytes(manifest, tmp_path, monkeypatch, step):
+    whole, journal = tuned(manifest, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt), monkeypatch.context() as patch:
+        tuned(manifest, tmp_path / "killed", stop_after=step, monkeypatch=patch)
+    resumed, same_journal = tuned(manifest, tmp_path / "killed")
+    assert resumed == whole and same_journal == journal
+
+
+def test_a_damaged_checkpoint_is_passed_over(manifest, tmp_path, monkeypatch):
+    whole, _ = tuned(manifest, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt), monkeypatch.context() as patch:
+        tuned(manifest, tmp_path / "killed", stop_after=4, monkeypatch=patch)
+    newest = sorted((tmp_path / "killed").glob("checkpoint-*.safetensors"))
+    assert len(newest) == 2
+    newest[-1].write_bytes(newest[-1].read_bytes()[:-3])
+    assert tuned(manifest, tmp_path / "killed")[0] == whole
+
+
+def test_seeds_differ(manifest, tmp_path):
+    assert tuned(manifest, tmp_path / "a", 0)[0] != tuned(manifest, tmp_path / "b", 1)[0]
+
+
+def test_loss_is_the_mean_over_response_tokens(manifest):
+    model, tokenizer = load(manifest)
+    examples = [training.tokenise(record, tokenizer) for record in RECORDS]
+    model.requires_grad_(True)
+    parts = models.causal_parts(model)
+    ours = sum(float(training.accumulate(*parts, group, 1.0, CPU)) for group in training.micro_batches(examples, 80))
+    expected = 0.0
+    for example in examples:
+        labels = torch.tensor(
+            [[t if learn else -100 for t, learn in zip(example.tokens, example.learned, strict=True)]]
+        )
+        count = sum(example.learned[1:])
+        expected += float(model(torch.tensor([example.tokens]), labels=labels).loss) * count
+    assert ours == pytest.approx(expected, rel=1e-5)
+    assert (
+        tokenizer.decode([t for t, learn in zip(examples[0].tokens, examples[0].learned, strict=True) if learn])
+        == "yes </s>"
+    )
+
+
+@pytest.mark.parametrize("bits", [4, 8, 16])
+def test_an_attached_adapter_changes_the_logits_as_the_arithmetic_says(manifest, tmp_path, bits):
+    from safetensors.torch import load_file
+
+    from maple import manifests
+
+    model, tokenizer = models.load_base(manifest, bits, CPU)
+    spec = {"bits": bits, "rank": 4, "seed": 0, "method": METHOD}
+    fresh = training.attach_new_adapter(model, spec)
+    with torch.no_grad():
+        for name, value in fresh.named_parameters():
+            if "lora_B" in name:
+                value.copy_(torch.randn(value.shape, generator=torch.Generator().manual_seed(1)) * 0.02)
+    training.export(fresh, tmp_path, "base")
+    files = {name: manifests.describe(tmp_path / name) for name in ("adapter_model.safetensors", "adapter_config.json")}
+    manifests.write(tmp_path / "adapter.json", spec=canonical(spec), code="c", inputs={}, files=files)
+
+    base, _ = models.load_base(manifest, bits, CPU)
+    weights = load_file(tmp_path / "adapter_model.safetensors")
+    system = models.attach(base, tmp_path / "adapter.json")
+    layer = system.get_base_model().get_decoder().layers[0].self_attn.q_proj
+    stem = "base_model.model.model.layers.0.self_attn.q_proj"
+    delta = weights[f"{stem}.lora_B.weight"] @ weights[f"{stem}.lora_A.weight"] * (16 / 4)
+    x = torch.randn(1, 5, 32, generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        difference = layer(x.bfloat16()).float() - layer.base_layer(x.bfloat16()).float()
+    expected = x.bfloat16().float() @ delta.T
+    assert (difference - expected).norm() <= 0.05 * expected.norm()
+
+
+def test_nan_stops_with_the_step_and_the_records(manifest, tmp_path):
+    model, tokenizer = load(manifest)
+    spec = {"bits": 16, "rank": 4, "seed": 0, "method": METHOD | {"learning_rate": 1e30}}
+    model = training.attach_new_adapter(model, spec)
+    examples = [training.tokenise(record, tokenizer) for record in RECORDS]
+    with pytest.raises(UserError, match=r"step \d+ \(records r\d"):
+        training.train(model, examples, spec, tmp_path, {"tokens": 64}, CPU, models.causal_parts(model), 60)
+
+
+def test_pickles_are_not_loaded(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"x")
+    with pytest.raises(UserError, match="no .safetensors file"):
+        model_sources.prepare(canonical({"source": "path", "path": str(tmp_path)}), "c", tmp_path / "out/manifest.json")
+
+
+def test_a_damaged_model_is_found_at_the_door(manifest):
+    weights = manifest.parent / "model.safetensors"
+    before = weights.read_bytes()
+    weights.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    try:
+        with pytest.raises(UserError, match="model.safetensors: wrong sha256"):
+            models.load_base(manifest, 16, CPU)
+    finally:
+        weights.write_bytes(before)
+    assert json.loads(manifest.read_text())["files"]["model.safetensors"]["size"] == len(before)

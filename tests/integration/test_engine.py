@@ -11,8 +11,8 @@ from maple.errors import UserError
 
 COMMON = dict(
     vocab_size=260,
-    hidden_size=32,
-    intermediate_size=64,
+    hidden_size=64,
+    intermediate_size=128,
     num_hidden_layers=2,
     num_attention_heads=4,
     num_key_value_heads=2,
@@ -26,7 +26,7 @@ ARCHITECTURES = {
     "mistral": {"model_type": "mistral", "sliding_window": 8},
     "gemma3": {
         "model_type": "gemma3_text",
-        "head_dim": 8,
+        "head_dim": 16,
         "sliding_window": 8,
         "layer_types": ["sliding_attention", "full_attention"],
     },
@@ -155,16 +155,14 @@ def test_loss_is_the_mean_over_response_tokens(manifest):
     ours = sum(float(training.accumulate(*parts, group, 1.0, CPU)) for group in training.micro_batches(examples, 80))
     expected = 0.0
     for example in examples:
-        labels = torch.tensor(
-            [[t if learn else -100 for t, learn in zip(example.tokens, example.learned, strict=True)]]
-        )
-        count = sum(example.learned[1:])
-        expected += float(model(torch.tensor([example.tokens]), labels=labels).loss) * count
+        pairs = list(zip(example.tokens, example.learned, strict=True))
+        labels = torch.tensor([[token if learn else -100 for token, learn in pairs]])
+        with torch.inference_mode():
+            mean = float(model(torch.tensor([example.tokens]), labels=labels).loss)
+        expected += mean * sum(example.learned[1:])
     assert ours == pytest.approx(expected, rel=1e-5)
-    assert (
-        tokenizer.decode([t for t, learn in zip(examples[0].tokens, examples[0].learned, strict=True) if learn])
-        == "yes </s>"
-    )
+    words = [token for token, learn in zip(examples[0].tokens, examples[0].learned, strict=True) if learn]
+    assert tokenizer.decode(words) == "yes </s>"
 
 
 @pytest.mark.parametrize("bits", [4, 8, 16])
@@ -190,7 +188,7 @@ def test_an_attached_adapter_changes_the_logits_as_the_arithmetic_says(manifest,
     layer = system.get_base_model().get_decoder().layers[0].self_attn.q_proj
     stem = "base_model.model.model.layers.0.self_attn.q_proj"
     delta = weights[f"{stem}.lora_B.weight"] @ weights[f"{stem}.lora_A.weight"] * (16 / 4)
-    x = torch.randn(1, 5, 32, generator=torch.Generator().manual_seed(2))
+    x = torch.randn(1, 5, 64, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         difference = layer(x.bfloat16()).float() - layer.base_layer(x.bfloat16()).float()
     expected = x.bfloat16().float() @ delta.T

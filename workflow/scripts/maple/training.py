@@ -7,6 +7,7 @@ weights 170M are its output layer, so this saves most of the time and memory the
 import json
 import math
 import time
+import warnings
 from dataclasses import dataclass
 
 from maple import checkpoints, instructions
@@ -211,8 +212,10 @@ def train(model, examples: list[Example], spec: dict, folder, settings: dict, de
     schedule = get_scheduler(
         method["schedule"], optimiser, num_warmup_steps=method.get("warmup_steps", 0), num_training_steps=plan.steps
     )
-    for _ in range(first):
-        schedule.step()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch expects an optimiser step before each of these
+        for _ in range(first):
+            schedule.step()
 
     begin = last_save = time.monotonic()
     tokens_here = 0

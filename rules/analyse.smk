@@ -4,6 +4,8 @@
 rule tabulate:
     input:
         scores=lambda w: [STUDY.scores(system.path, w.benchmark) for system in STUDY.systems],
+        # A new language is a missing file, and only a job that runs asks for those; this one always does.
+        new=lambda w: missing(p for s in STUDY.systems for p in STUDY.predictions(s.path, w.benchmark)),
     output:
         scores=f"{RESULTS}/tables/{{benchmark}}_scores.csv",
         comparisons=f"{RESULTS}/tables/{{benchmark}}_comparisons.csv",

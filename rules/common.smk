@@ -8,6 +8,7 @@ os.environ.update(PATH=os.pathsep.join([os.path.dirname(sys.executable), os.envi
 sys.path.insert(0, os.path.join(workflow.basedir, "workflow/scripts"))
 
 from snakemake.exceptions import WorkflowError
+from snakemake.persistence.file import FilePersistence
 
 from maple import adoption, devices
 from maple.config import resolve
@@ -22,6 +23,13 @@ try:
     config.update(STUDY.config)
 except UserError as error:
     raise WorkflowError(str(error))
+
+# Without records Snakemake would call any result current. An error in an input function would not stop it
+# where the output exists, so this is asked before the graph is built.
+if workflow.is_main_process and not os.environ.get("MAPLE_ADOPTING"):
+    unknown = adoption.without_records(STUDY, FilePersistence(nolock=True))
+    if unknown:
+        raise WorkflowError(adoption.refusal(unknown))
 
 RESULTS = STUDY.results
 LOGS = f"{RESULTS}/logs"
@@ -47,7 +55,6 @@ def missing(paths):
 
 def needs_system(wildcards):
     """Manifests of the system that a prediction runs."""
-    check_adopted()
     coordinates = System.parse(wildcards.system)
     found = {"model": STUDY.model_manifest(coordinates.model)}
     if not coordinates.is_base:
@@ -63,7 +70,6 @@ def adapter_argument(wildcards):
 
 def finetune_inputs(wildcards):
     """Manifests that an adapter is trained from."""
-    check_adopted()
     system = System.parse(wildcards.system)
     return {"model": STUDY.model_manifest(system.model), "data": STUDY.instructions_index(system.data)}
 
@@ -91,22 +97,9 @@ def checked(function, *arguments):
     return params
 
 
-def check_adopted(checked_once=[]):
-    """Refuse to go on with results that Snakemake has no records of: it would call them current unseen."""
-    if checked_once or not workflow.is_main_process or os.environ.get("MAPLE_ADOPTING"):
-        return
-    checked_once.append(True)
-    records = workflow.persistence
-    existing = [path for path in adoption.manifests_of(STUDY) if os.path.exists(path)]
-    unfinished = set(records._filter_incomplete_keys(existing))
-    unknown = [path for path in existing if path not in unfinished and records.metadata(path) is None]
-    if unknown:
-        raise WorkflowError(adoption.refusal(unknown))
-
-
 def job_mb(model):
     """Host memory of a job that holds a model, in MB: libraries, bf16 weights, and room to work."""
-    return int(1800 + 2.0 * STUDY.config["models"][model]["parameters"] * 1.6 / 2**20)
+    return int(2000 + 2.0 * STUDY.config["models"][model]["parameters"] * 1.6 / 2**20)
 
 
 def heavy_mb(wildcards):

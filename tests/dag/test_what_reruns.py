@@ -38,7 +38,7 @@ def test_touching_a_large_adapter(study):
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        (f"{LIBRARY}/training.py", "_HEAD_ROWS = 128", "_HEAD_ROWS = (128)  # rows at a time"),
+        (f"{LIBRARY}/training.py", "_HEAD_ROWS = 64", "_HEAD_ROWS = (64)  # rows at a time"),
         (
             f"{LIBRARY}/training.py",
             '"""Return the examples of a step (from 0)."""',
@@ -47,7 +47,7 @@ def test_touching_a_large_adapter(study):
         (f"{LIBRARY}/training.py", "resuming after step %d of %d", "going on after step %d of %d"),
         ("workflow/scripts/finetune.py", "time between checkpoints", "seconds from one checkpoint to the next"),
         ("rules/finetune.smk", "rule finetune:", "# one adapter a job\nrule finetune:"),
-        ("rules/common.smk", "1800 + 2.0", "2800 + 2.0"),
+        ("rules/common.smk", "2000 + 2.0", "3000 + 2.0"),
     ],
     ids=["layout", "docstring", "log text", "help text", "comment in smk", "memory"],
 )
@@ -140,7 +140,7 @@ def test_figure_style(study):
 
 
 def test_constant_in_a_module_that_training_imports(study):
-    study.edit(f"{LIBRARY}/training.py", "_HEAD_ROWS = 128", "_HEAD_ROWS = 64")
+    study.edit(f"{LIBRARY}/training.py", "_HEAD_ROWS = 64", "_HEAD_ROWS = 32")
     assert study.pending() == {"finetune": 2, "predict_xnli": 2, "score_xnli": 2} | AFTER_SCORES
 
 
@@ -180,7 +180,7 @@ def test_adopt_refuses_results_of_other_settings(study):
 
 
 def test_accepting_a_code_change(study):
-    study.edit(f"{LIBRARY}/training.py", "_HEAD_ROWS = 128", "_HEAD_ROWS = 64")
+    study.edit(f"{LIBRARY}/training.py", "_HEAD_ROWS = 64", "_HEAD_ROWS = 32")
     done = study.command("workflow/scripts/accept.py", "--why", "rows are independent of each other")
     assert done.returncode == 0 and "finetune" in done.stdout, done.stdout + done.stderr
     assert study.pending() == {}

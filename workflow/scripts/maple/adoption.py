@@ -1,10 +1,24 @@
 """Results without Snakemake's records: copied in, or ``.snakemake/`` was lost."""
 
+import os
+
 
 def manifests_of(study) -> list[str]:
     """Return the paths of the manifests that GPU work went into."""
     paths = [study.adapter(system.path) for system in study.adapters]
     return paths + [study.predictions_index(system.path, name) for system in study.systems for name in study.benchmarks]
+
+
+def without_records(study, records) -> list[str]:
+    """Return existing manifests that Snakemake knows nothing about, neither finished nor begun.
+
+    Args:
+        study: The study.
+        records: Snakemake's persistence.
+    """
+    existing = [path for path in manifests_of(study) if os.path.exists(path)]
+    begun = set(records._filter_incomplete_keys(existing))
+    return [path for path in existing if path not in begun and records._read_record(path) is None]
 
 
 def refusal(paths: list[str]) -> str:

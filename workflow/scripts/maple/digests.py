@@ -14,6 +14,8 @@ from maple.canonical import digest
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 ACCEPTED = SCRIPTS.parent / "accepted.json"
+# What these do never reaches a payload: messages, and volatile facts in files of their own.
+_SILENT = {"errors.py", "logs.py", "provenance.py"}
 _PROSE = {"help", "description", "epilog", "metavar"}
 
 
@@ -74,7 +76,7 @@ def _imports(path: Path) -> frozenset[Path]:
             if name.split(".")[0] == "maple":
                 candidate = SCRIPTS.joinpath(*name.split("."))
                 for file in (candidate.with_suffix(".py"), candidate / "__init__.py"):
-                    if file.is_file():
+                    if file.is_file() and file.name not in _SILENT:
                         found.add(file)
     return frozenset(found)
 

@@ -14,7 +14,7 @@ from maple import checkpoints, instructions
 from maple.errors import UserError
 from maple.logs import log
 
-_HEAD_ROWS = 128
+_HEAD_ROWS = 64
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,82 @@
+"""kill -9 of a training job and of snakemake itself: the same command continues, to the same bytes."""
+
+import copy
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from workspace import TINY, Workspace
+
+ADAPTER = "results/adapters/tiny/16bit/sample/lora-r4/seed0"
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A study with one adapter that takes some seconds to train, data and model ready."""
+    config = copy.deepcopy(TINY)
+    config["methods"]["lora"].update(epochs=60, batch_size=1)
+    config["grid"][0]["ranks"] = [4]
+    workspace = Workspace.create(tmp_path_factory.mktemp("kills") / "maple", config)
+    workspace.edit("rules/finetune.smk", "finetune.py --spec", "finetune.py --checkpoint-seconds 0.5 --spec")
+    workspace.run("results/models/tiny/manifest.json", "results/instructions/sample/index.json")
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def expected(prepared, tmp_path_factory):
+    whole = prepared.copy(tmp_path_factory.mktemp("whole") / "maple")
+    whole.run(f"{ADAPTER}/adapter.json")
+    return (whole.folder / ADAPTER / "adapter_model.safetensors").read_bytes()
+
+
+def start(workspace):
+    """Start a run and return it with its training process, once a checkpoint is written."""
+    run = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", "--cores", "2", f"{ADAPTER}/adapter.json"],
+        cwd=workspace.folder,
+        env=os.environ | {"HF_HUB_OFFLINE": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    for _ in range(600):
+        if list(workspace.folder.glob("results/.scratch/*/checkpoint-*.json")):
+            break
+        assert run.poll() is None, "the run ended before its first checkpoint"
+        time.sleep(0.1)
+    jobs = [p for p in psutil.Process(run.pid).children(recursive=True) if "finetune.py" in " ".join(p.cmdline())]
+    return run, [p for p in jobs if p.name().startswith("python")][-1]
+
+
+def log(workspace):
+    return (workspace.folder / "results/logs/finetune/tiny/16bit/sample/lora-r4/seed0.log").read_text()
+
+
+def test_a_killed_job_continues(prepared, expected, tmp_path):
+    study = prepared.copy(tmp_path / "maple")
+    run, job = start(study)
+    job.send_signal(signal.SIGKILL)
+    assert run.wait(60) != 0
+    assert not (study.folder / ADAPTER / "adapter.json").exists()
+    study.run(f"{ADAPTER}/adapter.json")
+    assert "resuming after step" in log(study)
+    assert (study.folder / ADAPTER / "adapter_model.safetensors").read_bytes() == expected
+
+
+def test_a_job_that_outlives_snakemake_is_waited_for(prepared, expected, tmp_path):
+    study = prepared.copy(tmp_path / "maple")
+    run, job = start(study)
+    run.kill()
+    run.wait(10)
+    assert job.is_running()
+    locked = study.snakemake(f"{ADAPTER}/adapter.json")
+    assert locked.returncode != 0 and "--unlock" in locked.stdout + locked.stderr
+    study.run("--unlock")
+    study.run(f"{ADAPTER}/adapter.json")
+    assert not job.is_running()
+    assert (study.folder / ADAPTER / "adapter_model.safetensors").read_bytes() == expected
+    assert "waiting for it" in log(study) or "is current: kept" in log(study)
+    assert study.command("workflow/scripts/verify.py").returncode == 0

@@ -76,7 +76,7 @@ def test_a_job_that_outlives_snakemake_is_waited_for(prepared, expected, tmp_pat
     assert locked.returncode != 0 and "--unlock" in locked.stdout + locked.stderr
     study.run("--unlock")
     study.run(f"{ADAPTER}/adapter.json")
-    assert not job.is_running()
+    job.wait(20)  # it has released its lock and only has to exit
     assert (study.folder / ADAPTER / "adapter_model.safetensors").read_bytes() == expected
     assert "waiting for it" in log(study) or "is current: kept" in log(study)
     assert study.command("workflow/scripts/verify.py").returncode == 0

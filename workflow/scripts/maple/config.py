@@ -1,5 +1,6 @@
 """The study's configuration: reading, defaults, and errors a person can act on."""
 
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -11,6 +12,11 @@ from maple.files import read_json
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = ROOT / "workflow/schemas/config.schema.json"
+
+
+@lru_cache
+def _schema() -> dict:
+    return read_json(SCHEMA)
 
 
 def _resolved(schema: dict, root: dict) -> dict:
@@ -48,7 +54,7 @@ def neutral(value: dict, schema_path: tuple[str, ...]) -> dict:
     A key marked ``x-neutral`` in the schema does nothing at that value. Leaving it out of specs means
     that a key which a later version adds, left alone, reruns nothing.
     """
-    root = read_json(SCHEMA)
+    root = _schema()
     part = root
     for step in schema_path:
         part = part["additionalProperties"] if step == "*" else part["properties"][step]
@@ -127,7 +133,7 @@ def resolve(raw: dict, name: str = "config") -> dict:
     Raises:
         UserError: One line naming the key, the value and what is allowed.
     """
-    schema = read_json(SCHEMA)
+    schema = _schema()
     validator = Draft202012Validator(schema)
     errors = sorted(validator.iter_errors(raw), key=lambda error: (len(error.absolute_path), str(error.absolute_path)))
     if errors:

@@ -34,6 +34,13 @@ def _content(folder: Path, suffixes: tuple[str, ...]) -> str:
     return digest([[str(file.relative_to(folder)), sha256_file(file)] for file in files])
 
 
+@lru_cache
+def _prompts_digest(path: Path) -> str:
+    """Return the digest of what a prompt set says; comments and layout do not count."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return digest(content)[:16]
+
+
 class Study:
     """Everything the rules need to know about a resolved configuration."""
 
@@ -169,13 +176,14 @@ class Study:
 
     def predict_spec(self, system: str, benchmark: str) -> str:
         """What decides predictions, besides the system's files and the items (languages stay out)."""
-        prompts = ROOT / self.prompts(benchmark)
-        content = yaml.safe_load(prompts.read_text(encoding="utf-8")) if prompts.is_file() else None
         return canonical(
             {
                 "benchmark": benchmark,
                 "bits": self.system(system).bits,
-                "prompts": {"set": self.config["benchmarks"][benchmark]["prompts"], "digest": digest(content)[:16]},
+                "prompts": {
+                    "set": self.config["benchmarks"][benchmark]["prompts"],
+                    "digest": _prompts_digest(ROOT / self.prompts(benchmark)),
+                },
             }
         )
 

@@ -9,11 +9,6 @@ from pathlib import Path
 from maple.errors import UserError
 
 
-def sha256_bytes(data: bytes) -> str:
-    """Return the hexadecimal SHA-256 of ``data``."""
-    return hashlib.sha256(data).hexdigest()
-
-
 def sha256_file(path) -> str:
     """Return the hexadecimal SHA-256 of a file's content."""
     with open(path, "rb") as stream:

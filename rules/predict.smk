@@ -24,5 +24,7 @@ for name in STUDY.benchmarks:
             spec=checked(STUDY.predict_spec, "@system", name),
             code=STUDY.code("predict"),
             adapter=adapter_argument,
+            # The shell line is put together when the job runs: by then `name` is the last benchmark.
+            prompts=STUDY.prompts(name),
         shell:
-            f"{RUN}/predict.py --spec {{params.spec:q}} --code {{params.code}} --model {{input.model}} {{params.adapter}} --items {{input.benchmark_index}} --prompts {STUDY.prompts(name)} --index {{output.index}} --out {{output.predictions}} --scratch {SCRATCH} --threads {{resources.cpu_threads}} --log {{log}}"
+            f"{RUN}/predict.py --spec {{params.spec:q}} --code {{params.code}} --model {{input.model}} {{params.adapter}} --items {{input.benchmark_index}} --prompts {{params.prompts}} --index {{output.index}} --out {{output.predictions}} --scratch {SCRATCH} --threads {{resources.cpu_threads}} --log {{log}}"

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import yaml
 
-AFTER_SCORES = {"tabulate": 1, "plot_by_lang": 1, "report": 1}
+AFTER_SCORES = {"gather": 1, "plot_by_lang": 1, "report": 1}
 AFTER_ONE_ADAPTER = {"finetune": 1, "predict_xnli": 1, "score_xnli": 1} | AFTER_SCORES
 ALL_PREDICTIONS = {"predict_xnli": 3, "score_xnli": 3} | AFTER_SCORES
 LIBRARY = "workflow/scripts/maple"
@@ -109,7 +109,7 @@ def test_prompt_of_one_language(study):
 
 
 def test_comment_in_a_prompt_file(study):
-    study.edit("config/prompts/xnli/native.yaml", "scoring: likelihood", "scoring: likelihood  # no text is generated")
+    study.edit("config/prompts/xnli/native.yaml", 'context: ""', 'context: ""  # nothing goes before')
     assert study.pending() == {}
 
 
@@ -130,7 +130,7 @@ def test_rank_and_alpha_swapped(study):
 
 
 def test_metric_code_costs_no_gpu_job(study):
-    study.edit("workflow/metrics/choice_accuracy/choice_accuracy.py", "sum(credits)", "1.0 * sum(credits)")
+    study.edit("workflow/metrics/choice_scores/choice_scores.py", "sum(credits)", "1.0 * sum(credits)")
     assert study.pending() == {"score_xnli": 3} | AFTER_SCORES
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from workspace import ROOT
 
-from maple import benchmarks, files, model_sources, models, prediction
+from maple import benchmark_sources, benchmarks, files, model_sources, models, prediction
 from maple.canonical import canonical
 from maple.config import load
 from maple.prompts import PromptSet
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not REAL, reason="MAPLE_REAL_DATA is not set")
 def items(tmp_path_factory):
     index = tmp_path_factory.mktemp("xnli") / "index.json"
     settings = {"benchmark": "xnli", "source": "local", "path": f"{REAL}/xnli", "split": "validation"}
-    benchmarks.prepare(canonical(settings), "code", index, ["ar", "en", "sw", "zh"])
+    benchmark_sources.prepare(canonical(settings), "code", index, ["ar", "en", "sw", "zh"])
     return index
 
 
@@ -36,7 +36,8 @@ def test_every_published_item_is_read(items):
 
 def test_gemma_is_above_chance_on_english(items, tmp_path):
     import torch
-    from tqdm import tqdm
+
+    from maple.engine import Engine
 
     settings = json.loads(canonical(load(ROOT / "config/config.yaml")["models"]["gemma-3-270m"]))
     spec = canonical({key: settings[key] for key in ("source", "package", "sha256")})
@@ -47,11 +48,9 @@ def test_gemma_is_above_chance_on_english(items, tmp_path):
     records = files.read_jsonl(items.parent / "en.jsonl")[:300]
     files.write_jsonl(tmp_path / "en.jsonl", records)
     prompts = PromptSet(ROOT / "config/prompts/xnli/native.yaml")
-    parts = models.causal_parts(model)
-    with tqdm(total=300) as bar:
-        found, _ = prediction.predict_language(
-            tmp_path / "en.jsonl", prompts, tokenizer, parts, model.config, device, 1024, bar
-        )
+    questions = prediction.Questions.read(tmp_path, "en", prompts, "likelihood")
+    ready = Engine(*models.causal_parts(model), model.config, device)
+    found, _ = prediction.predict_language(questions, ready, tokenizer, None)
     right = sum(record["gold"] == record["prediction"] for record in found)
     # Chance is 100 of 300 with a standard deviation of 8.
     assert right >= 116

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from maple import benchmarks, files, instructions
+from maple import benchmark_sources, files, instructions
 from maple.canonical import canonical
 from maple.errors import UserError
 
@@ -18,7 +18,7 @@ def prepare(tmp_path, text, languages=("en",), **settings):
     (source / "en.jsonl").write_text(text, encoding="utf-8")
     spec = canonical({"benchmark": "xnli", "source": "local", "path": str(source), "split": "test", **settings})
     index = tmp_path / "out/index.json"
-    benchmarks.prepare(spec, "code", index, list(languages))
+    benchmark_sources.prepare(spec, "code", index, list(languages))
     return index
 
 
@@ -38,9 +38,9 @@ def test_items_are_normalised(tmp_path):
     ("text", "expected"),
     [
         (lines(GOOD)[:-10], "line 3: not valid JSON"),
-        (lines([GOOD[0], GOOD[1] | {"label": "maybe"}]), "line 2: label 'maybe' is not one of"),
-        (lines([GOOD[0], GOOD[1] | {"id": "0"}]), "line 2: the id '0' occurs twice"),
-        (lines([GOOD[0] | {"premise": " "}]), "line 1: the field 'premise' is missing or empty"),
+        (lines([GOOD[0], GOOD[1] | {"label": "maybe"}]), "record 2: label 'maybe' is not one of"),
+        (lines([GOOD[0], GOOD[1] | {"id": "0"}]), "record 2: the id '0' occurs twice"),
+        (lines([GOOD[0] | {"premise": " "}]), "record 1: the field 'premise' is missing or empty"),
         ("", "the file is empty"),
         ("[1]\n", "line 1: expected a JSON object"),
     ],
@@ -61,7 +61,7 @@ def test_missing_language_file(tmp_path):
 def test_publishers_tsv_with_quotes(tmp_path):
     (tmp_path / "dev-en.tsv").write_text('He said "yes.\tHe spoke.\tentailment\n', encoding="utf-8")
     spec = canonical({"benchmark": "xnli", "source": "local", "path": str(tmp_path), "split": "validation"})
-    benchmarks.prepare(spec, "code", tmp_path / "out/index.json", ["en"])
+    benchmark_sources.prepare(spec, "code", tmp_path / "out/index.json", ["en"])
     assert files.read_jsonl(tmp_path / "out/en.jsonl")[0]["fields"]["premise"] == 'He said "yes.'
 
 
@@ -70,9 +70,9 @@ def test_an_index_keeps_other_languages_of_the_same_spec(tmp_path):
     before = index.read_text()
     (tmp_path / "source/sw.jsonl").write_text(lines(GOOD), encoding="utf-8")
     spec = canonical(json.loads(before)["spec"])
-    benchmarks.prepare(spec, "code", index, ["sw"])
+    benchmark_sources.prepare(spec, "code", index, ["sw"])
     assert set(json.loads(index.read_text())["files"]) == {"en.jsonl", "sw.jsonl"}
-    benchmarks.prepare(spec, "other code", index, ["sw"])
+    benchmark_sources.prepare(spec, "other code", index, ["sw"])
     assert set(json.loads(index.read_text())["files"]) == {"sw.jsonl"}
 
 

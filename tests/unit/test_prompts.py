@@ -21,7 +21,7 @@ def written(tmp_path, option):
 def test_native_english():
     context, options = PromptSet(ROOT / "config/prompts/xnli/native.yaml").render(ITEM)
     assert context == ""
-    assert options["entailment"] == "It rains, right? Yes, It is wet."
+    assert options["entailment"] == " It rains, right? Yes, It is wet."
 
 
 def test_arabic_no_is_the_corrected_one():

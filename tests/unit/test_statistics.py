@@ -8,9 +8,14 @@ from maple import statistics
 def test_mcnemar_is_the_exact_binomial_of_the_discordant_items():
     first = [1] * 5 + [0] * 12 + [1] * 30
     second = [0] * 5 + [1] * 12 + [1] * 30
-    p, won, lost = statistics.mcnemar(first, second)
-    assert (won, lost) == (12, 5) and p == pytest.approx(binomtest(12, 17).pvalue)
-    assert statistics.mcnemar([1, 0], [1, 0]) == (1.0, 0, 0)
+    assert statistics.mcnemar(first, second) == pytest.approx(binomtest(12, 17).pvalue)
+    assert statistics.mcnemar([1, 0], [1, 0]) == 1.0
+
+
+def test_permutation_is_exact_where_few_items_differ():
+    # All signs equal: only 2 of the 2^4 sign patterns are as extreme. Equal items say nothing.
+    assert statistics.permutation([0, 0, 0, 0, 1], [0.5, 0.2, 0.4, 0.3, 1], 2000, 0) == pytest.approx(2 / 16)
+    assert statistics.permutation([1, 0], [1, 0], 100, 0) == 1.0
 
 
 def test_holm_by_hand():

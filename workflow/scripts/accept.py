@@ -42,8 +42,7 @@ def main(argv=None) -> int:
         if len(others) > 1:
             raise UserError(f"results of {script} stem from several versions ({', '.join(others)}): remake them first")
         if others:
-            extra = Study(config.load(args.configfile)).extra(script)
-            now = digests.raw_code_digest(script, extra)
+            now = digests.raw_code_digest(script)
             statements.append({"script": script, "was": others[0], "now": now, "why": args.why})
             changed += 1
             print(f"{script}: results of {others[0]} stay current under {now}")

@@ -5,15 +5,26 @@ import json
 import textwrap
 from pathlib import Path
 
+from maple.benchmarks import DECLARED
 from maple.logs import add_log_argument, run, setup_logging
 
-NAMES = {"xnli": "XNLI"}
+
+def how(spec: dict, table) -> str:
+    """Return one sentence on how the scores were taken."""
+    shots = f"{spec['shots']} demonstrations" if spec["shots"] else "zero-shot"
+    words = f"Split {spec['split']}, prompts {spec['prompts']}, {shots}, by {spec['scoring']}"
+    if spec["scoring"] == "generation":
+        words += f"; {table['unparsed'].sum() / table['items'].sum():.1%} of the answers could not be parsed"
+    if spec["benchmark"] == "xcopa":
+        own = "as published for each language (in Thai always effect)"
+        words += f"; cause or effect {own if spec['question_from'] == 'own' else 'as in English COPA'}"
+    return words + "."
 
 
 def main(argv=None) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--spec", required=True, help="canonical JSON: title, benchmark, notes")
+    parser.add_argument("--spec", required=True, help="canonical JSON: title, benchmark, prompts, notes")
     parser.add_argument("--table", required=True, type=Path, help="long table of scores, CSV")
     parser.add_argument("--out", required=True, nargs="+", type=Path, help="figures to write, by suffix")
     add_log_argument(parser)
@@ -25,9 +36,10 @@ def main(argv=None) -> int:
 
     spec = json.loads(args.spec)
     table = pd.read_csv(args.table)
-    title = f"{NAMES.get(spec['benchmark'], spec['benchmark'])} by language: {spec['study']}"
+    title = f"{DECLARED[spec['benchmark']].name} by language: {spec['study']}"
     notes = [
-        "Where intervals overlap, ask the paired tests of the comparisons table. Resource classes: Joshi et al. 2020."
+        how(spec, table),
+        "Where intervals overlap, ask the paired tests of the comparisons table. Resource classes: Joshi et al. 2020.",
     ]
     if spec["source"] == "sample":
         notes.insert(0, "Sample data, machine-written: these scores show that the line works and measure nothing else.")

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from maple import manifests, prediction
+from maple.errors import UserError
 from maple.files import read_json, sha256_file
 from maple.logs import add_log_argument, log, run, setup_logging
 from maple.prompts import PromptSet
@@ -13,18 +14,46 @@ from maple.prompts import PromptSet
 def parse_args(argv=None):
     """Return the command's arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--spec", required=True, help="canonical JSON: benchmark, bits, prompt set")
-    parser.add_argument("--code", required=True, help="code digest to record")
     parser.add_argument("--model", required=True, type=Path, help="manifest of the base model")
-    parser.add_argument("--adapter", type=Path, help="manifest of the adapter; the untuned base when left out")
     parser.add_argument("--items", required=True, type=Path, help="index of the benchmark's items")
     parser.add_argument("--prompts", required=True, type=Path, help="YAML prompt set")
-    parser.add_argument("--index", required=True, type=Path, help="index to write")
-    parser.add_argument("--out", required=True, nargs="+", type=Path, help="one file per language, named <code>.jsonl")
-    parser.add_argument("--scratch", required=True, type=Path, help="folder for languages finished by a killed job")
-    parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--show-prompts", type=int, nargs="?", const=1, metavar="N", help="print N prompts a language")
+    job = parser.add_argument_group("the job (not needed with --show-prompts)")
+    job.add_argument("--spec", help="canonical JSON: benchmark, bits, scoring, prompt set")
+    job.add_argument("--code", help="code digest to record")
+    job.add_argument("--adapter", type=Path, help="manifest of the adapter; the untuned base when left out")
+    job.add_argument("--index", type=Path, help="index to write")
+    job.add_argument("--out", nargs="+", type=Path, help="one file per language, named <code>.jsonl")
+    job.add_argument("--scratch", type=Path, help="folder for languages finished by a killed job")
+    job.add_argument("--threads", type=int, help="CPU threads")
     add_log_argument(parser)
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    needed = (
+        {} if args.show_prompts else {name: getattr(args, name) for name in ("spec", "code", "index", "out", "scratch")}
+    )
+    if None in needed.values():
+        parser.error(f"--{next(name for name, value in needed.items() if value is None)} is required")
+    return args
+
+
+def show(args) -> None:
+    """Print the first prompts of each language, demonstrations included, with their token counts."""
+    from maple import models
+
+    prompts, tokenizer = PromptSet(args.prompts), models.load_tokenizer(args.model)
+    for name in sorted(manifests.read(args.items)["files"]):
+        language = Path(name).stem
+        if "/" in name or not prompts.has(language):
+            continue
+        asked = prediction.Questions.read(args.items.parent, language, prompts, "likelihood")
+        shown = "".join(prompts.demonstration(shot) for shot in asked.shots)
+        for item in asked.items[: args.show_prompts]:
+            context, options = prompts.render(item)
+            print(f"--- {language}, item {item['id']}: context of {len(tokenizer.encode(shown + context))} tokens")
+            print(shown + context)
+            for option, text in options.items():
+                count = len(tokenizer.encode(text, add_special_tokens=False))
+                print(f"    [{option}, {count} tokens]{text}")
 
 
 def compute(args, spec: dict, missing: list[str], keys: dict, prompts: PromptSet, finished: Path) -> dict:
@@ -32,24 +61,30 @@ def compute(args, spec: dict, missing: list[str], keys: dict, prompts: PromptSet
     from tqdm import tqdm
 
     from maple import devices, models
+    from maple.engine import Engine
     from maple.provenance import Recorder
 
     recorder = Recorder()
     device = devices.setup(args.threads)
-    items = manifests.read(args.items, only=[f"{language}.jsonl" for language in missing])
+    items = read_json(args.items)
+    for language in missing:
+        if language not in keys:
+            raise UserError(f"{args.prompts} has no words for {language!r}: add them or choose another prompt set")
+    names = [name for name in items["files"] if Path(name).stem in missing]
+    manifests.read(args.items, only=names)
     model, tokenizer = models.load_base(args.model, spec["bits"], device)
     if args.adapter:
         model = models.attach(model, args.adapter)
-    parts = models.causal_parts(model)
-    budget = 16384 if device.type == "cuda" else 1024
+    engine = Engine(*models.causal_parts(model), model.config, device)
     entries, tokens = {}, 0
     total = sum(items["files"][f"{language}.jsonl"]["items"] for language in missing)
-    with tqdm(total=total, unit="item", mininterval=2.0) as progress:
+    with tqdm(total=total, unit="item", mininterval=2.0) as bar:
         for language in missing:
-            progress.set_postfix_str(language, refresh=False)
-            source = args.items.parent / f"{language}.jsonl"
+            bar.set_postfix_str(language, refresh=False)
+            questions = prediction.Questions.read(args.items.parent, language, prompts, spec["scoring"])
+            each = len(questions.items[0].get("options", [0])) if spec["scoring"] == "likelihood" else 1
             records, count = prediction.predict_language(
-                source, prompts, tokenizer, parts, model.config, device, budget, progress
+                questions, engine, tokenizer, lambda done, each=each: bar.update(done / each)
             )
             entries[f"{language}.jsonl"] = prediction.publish(args.index, finished, language, records, keys[language])
             tokens += count
@@ -57,23 +92,35 @@ def compute(args, spec: dict, missing: list[str], keys: dict, prompts: PromptSet
     return entries
 
 
+def language_keys(args, spec: dict, items: dict, model: dict, adapter: dict | None, prompts: PromptSet) -> dict:
+    """Return, for each prepared language that the prompts know, the digest of what decides its predictions."""
+    keys = {}
+    for name, entry in items["files"].items():
+        language = Path(name).stem
+        if "/" in name or not prompts.has(language):
+            continue
+        shots = items["files"].get(f"shots/{language}.jsonl")
+        shown = "en" if items["spec"].get("shots_language") == "en" else language
+        payload = [entry["sha256"]] + ([shots["sha256"]] if shots else [])
+        prompt = prompts.digest(*({language, shown} if shots else {language}))
+        keys[language] = prediction.language_key(spec, args.code, model, adapter, payload, prompt)
+    return keys
+
+
 def main(argv=None) -> int:
     """Run the command."""
     args = parse_args(argv)
     setup_logging(args.log)
+    if args.show_prompts:
+        show(args)
+        return 0
     from maple.scratch import scratch
 
     spec = json.loads(args.spec)
     prompts = PromptSet(args.prompts)
     items, model = read_json(args.items), read_json(args.model)
     adapter = read_json(args.adapter) if args.adapter else None
-    keys = {}
-    for name, entry in items["files"].items():
-        language = Path(name).stem
-        if prompts.has(language):
-            keys[language] = prediction.language_key(
-                spec, args.code, model, adapter, entry["sha256"], prompts.digest(language)
-            )
+    keys = language_keys(args, spec, items, model, adapter, prompts)
     languages = [path.stem for path in args.out]
     inputs = {"model": sha256_file(args.model)} | ({"adapter": sha256_file(args.adapter)} if adapter else {})
     args.index.parent.mkdir(parents=True, exist_ok=True)

@@ -16,9 +16,9 @@ def main(argv=None) -> int:
     add_log_argument(parser)
     args = parser.parse_args(argv)
     setup_logging(args.log)
-    from maple import benchmarks
+    from maple import benchmark_sources
 
-    benchmarks.prepare(args.spec, args.code, args.index, [path.stem for path in args.out])
+    benchmark_sources.prepare(args.spec, args.code, args.index, [path.stem for path in args.out])
     return 0
 
 

@@ -5,6 +5,7 @@ import base64
 import json
 from pathlib import Path
 
+from maple.benchmarks import DECLARED
 from maple.files import replaced
 from maple.logs import add_log_argument, run, setup_logging
 
@@ -15,22 +16,33 @@ def findings(scores, comparisons) -> list[str]:
     """Return sentences computed from the tables, each with its uncertainty."""
     sentences = []
     for benchmark, table in scores.groupby("benchmark", sort=False):
+        name = DECLARED[benchmark].name
+        if table["unparsed"].any():
+            share = table["unparsed"].sum() / table["items"].sum()
+            sentences.append(f"{name}: {share:.1%} of the generated answers could not be parsed; they count as wrong.")
+        if table["chance"].isna().all():
+            best = table.loc[table["score"].idxmax()]
+            sentences.append(
+                f"{name}: the highest F1 is {best['score']:.0%} ({best['low']:.0%} to {best['high']:.0%}), "
+                f"{best['label']}, {best['language_name']}."
+            )
+            continue
         above = (table["low"] > table["chance"]).sum()
         sentences.append(
-            f"{benchmark.upper()}: {above} of {len(table)} system-language cells lie above chance "
+            f"{name}: {above} of {len(table)} system-language cells lie above chance "
             f"({table['chance'].iloc[0]:.0%}) by their 95 % interval."
         )
     for benchmark, table in comparisons.groupby("benchmark", sort=False):
         real = table[table["p_holm"] < 0.05]
         better, worse = (real["difference"] > 0).sum(), (real["difference"] < 0).sum()
         sentences.append(
-            f"{benchmark.upper()}: of {len(table)} paired comparisons of an adapter with its base, {better} "
+            f"{DECLARED[benchmark].name}: of {len(table)} paired comparisons of an adapter with its base, {better} "
             f"are better and {worse} worse at Holm-adjusted p < 0.05; {len(table) - better - worse} are undecided."
         )
         english = table[table["language"] == "en"]
         for row in english.itertuples():
             sentences.append(
-                f"English, {row.label}: {row.difference * 100:+.1f} points against its base "
+                f"{DECLARED[benchmark].name} English, {row.label}: {row.difference * 100:+.1f} points against its base "
                 f"(95 % interval {row.low * 100:+.1f} to {row.high * 100:+.1f}, n = {row.items})."
             )
     return sentences
@@ -62,7 +74,9 @@ def main(argv=None) -> int:
     tables = {}
     for benchmark, part in scores.groupby("benchmark", sort=False):
         wide = part.pivot(index="language_name", columns="label", values="cell")
-        tables[benchmark] = wide[list(dict.fromkeys(part["label"]))].loc[list(dict.fromkeys(part["language_name"]))]
+        tables[DECLARED[benchmark].name] = wide[list(dict.fromkeys(part["label"]))].loc[
+            list(dict.fromkeys(part["language_name"]))
+        ]
     images = [base64.b64encode(path.read_bytes()).decode() for path in args.figures]
     environment = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=True)
     page = environment.get_template(TEMPLATE.name).render(

@@ -4,11 +4,64 @@ import argparse
 import json
 from pathlib import Path
 
-from maple import manifests
+from maple import manifests, statistics
+from maple.benchmarks import DECLARED
 from maple.files import read_jsonl, replaced, sha256_file
 from maple.logs import add_log_argument, log, run, setup_logging
 
 METRICS = Path(__file__).resolve().parents[1] / "metrics"
+
+
+def score_choices(records: list[dict], options: tuple[str, ...], metric) -> tuple[dict, dict]:
+    """Return the metrics of one language and, per item, its credits."""
+    result = metric.compute(
+        predictions=[record["tied"] for record in records],
+        references=[record["gold"] for record in records],
+        options=list(options),
+    )
+    credits = {"accuracy": result.pop("credits")}
+    return result, credits
+
+
+def score_answers(records: list[dict], language: str, metric) -> tuple[dict, dict]:
+    """Return exact match and F1 of one language and, per item, its credits."""
+    result = metric.compute(
+        predictions=[record["prediction"] or "" for record in records],
+        references=[record["answers"] for record in records],
+        language=language,
+    )
+    credits = {"f1": result.pop("f1_credits"), "exact_match": result.pop("exact_match_credits")}
+    return result, credits
+
+
+def score_language(records: list[dict], language: str, benchmark, metric, spec: dict) -> tuple[dict, dict]:
+    """Return the scores of one language and the columns of its item table.
+
+    Args:
+        records: Prediction records.
+        language: Their language.
+        benchmark: Its declaration.
+        metric: The `evaluate` module for its kind.
+        spec: With ``resamples`` and ``seed`` of the bootstrap.
+    """
+    if benchmark.golds:
+        result, credits = score_choices(records, benchmark.options, metric)
+    else:
+        result, credits = score_answers(records, language, metric)
+    main = credits[benchmark.metric]
+    low, high = statistics.interval(main, spec["resamples"], spec["seed"])
+    scores = {name: round(value, 6) for name, value in result.items()} | {
+        "score": round(result[benchmark.metric], 6),
+        "low": round(low, 6),
+        "high": round(high, 6),
+        "items": len(records),
+        "ties": sum(len(record.get("tied", [])) > 1 for record in records),
+        "unparsed": sum(record["prediction"] is None for record in records),
+        "fewest_shots": min(record["shots"] for record in records),
+    }
+    columns = {key: [record.get(key) for record in records] for key in ("id", "language", "gold", "prediction")}
+    columns |= {"credit": main} | {name: values for name, values in credits.items() if name != benchmark.metric}
+    return scores, columns
 
 
 def main(argv=None) -> int:
@@ -27,29 +80,16 @@ def main(argv=None) -> int:
     import evaluate
     import pandas as pd
 
-    from maple import statistics
-
     spec = json.loads(args.spec)
+    benchmark = DECLARED[spec["benchmark"]]
     index = manifests.read(args.predictions)
-    metric = evaluate.load(str(METRICS / "choice_accuracy"))
+    metric = evaluate.load(str(METRICS / ("choice_scores" if benchmark.golds else "span_match")))
     scores, tables = {}, []
     for name in sorted(index["files"]):
         records = read_jsonl(args.predictions.parent / name)
         language = Path(name).stem
-        result = metric.compute(
-            predictions=[record["tied"] for record in records], references=[record["gold"] for record in records]
-        )
-        credits = result["credits"]
-        low, high = statistics.interval(credits, spec["resamples"], spec["seed"])
-        scores[language] = {
-            "accuracy": round(result["accuracy"], 6),
-            "low": round(low, 6),
-            "high": round(high, 6),
-            "items": len(records),
-            "ties": sum(len(record["tied"]) > 1 for record in records),
-        }
-        columns = {key: [record[key] for record in records] for key in ("id", "language", "gold", "prediction")}
-        tables.append(pd.DataFrame(columns | {"credit": credits}))
+        scores[language], columns = score_language(records, language, benchmark, metric, spec)
+        tables.append(pd.DataFrame(columns))
     items = args.out.with_suffix(".parquet")
     with replaced(items, "wb") as stream:
         pd.concat(tables, ignore_index=True).to_parquet(stream, index=False)
@@ -59,9 +99,11 @@ def main(argv=None) -> int:
         code=args.code,
         inputs={"predictions": sha256_file(args.predictions)},
         files={items.name: manifests.describe(items)},
+        metric=benchmark.metric,
+        scoring=index["spec"]["scoring"],
         scores=scores,
     )
-    log.info("%s", ", ".join(f"{language} {part['accuracy']:.3f}" for language, part in scores.items()))
+    log.info("%s", ", ".join(f"{language} {part['score']:.3f}" for language, part in scores.items()))
     return 0
 
 

@@ -19,7 +19,8 @@ def main(argv=None) -> int:
     order = list(dict.fromkeys(table["label"]))
     mean = table.groupby("label")["score"].mean()
     english = table[table["language"] == "en"].set_index("label")
-    print(f"\nAccuracy in % (chance {table['chance'].iloc[0] * 100:.0f}); English with its 95 % interval")
+    chance = f" (chance {table['chance'].iloc[0] * 100:.0f})" if table["chance"].notna().any() else ""
+    print(f"\n{table['metric'].iloc[0].capitalize()} in %{chance}; English with its 95 % interval")
     print(f"{'':40}{'mean of ' + str(table['language'].nunique()) + ' languages':>22}   English")
     for label in order:
         row = english.loc[label]

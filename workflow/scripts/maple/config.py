@@ -7,6 +7,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from maple import languages
+from maple.benchmarks import DECLARED
 from maple.errors import UserError
 from maple.files import read_json
 
@@ -110,6 +111,11 @@ def _check_references(config: dict, name: str) -> None:
                 if slug not in config[section]:
                     known = ", ".join(config[section]) or "none"
                     raise UserError(f"{name}: grid.{number}.{key} names {slug!r}, not in {section} (declared: {known})")
+    for slug, part in config["benchmarks"].items():
+        if part["question_from"] != "own" and slug != "xcopa":
+            raise UserError(f"{name}: benchmarks.{slug}.question_from: only xcopa has that field: take it out")
+        if part["scoring"] == "likelihood" and not DECLARED[slug].golds:
+            raise UserError(f"{name}: benchmarks.{slug}.scoring: its answers are in words, so only generation can be")
     table = languages.load()
     for section in ("benchmarks", "instructions"):
         for slug, part in config[section].items():

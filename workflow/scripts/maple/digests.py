@@ -14,6 +14,7 @@ from maple.canonical import digest
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 ACCEPTED = SCRIPTS.parent / "accepted.json"
+METRICS = SCRIPTS.parent / "metrics"
 # What these do never reaches a payload: messages, and volatile facts in files of their own.
 _SILENT = {"errors.py", "logs.py", "provenance.py"}
 _PROSE = {"help", "description", "epilog", "metavar"}
@@ -82,8 +83,8 @@ def _imports(path: Path) -> frozenset[Path]:
 
 
 def closure(script: str) -> list[Path]:
-    """Return the source files that a command executes: its script and all it imports from here."""
-    pending, seen = [SCRIPTS / f"{script}.py"], set()
+    """Return the source files that a command executes: its script, what it loads by path, and all these import."""
+    pending, seen = [SCRIPTS / f"{script}.py", *sorted(METRICS.rglob("*.py") if script == "score" else [])], set()
     while pending:
         file = pending.pop()
         if file not in seen:
@@ -93,10 +94,9 @@ def closure(script: str) -> list[Path]:
 
 
 @lru_cache
-def raw_code_digest(script: str, extra: tuple[str, ...] = ()) -> str:
-    """Return the digest of a command's closure and of ``extra`` Python files it loads by path."""
-    files = closure(script) + [Path(name) for name in extra]
-    return digest([[file.name, source_digest(file)] for file in files])[:16]
+def raw_code_digest(script: str) -> str:
+    """Return the digest of a command's closure."""
+    return digest([[file.name, source_digest(file)] for file in closure(script)])[:16]
 
 
 def accepted() -> list[dict]:
@@ -104,13 +104,13 @@ def accepted() -> list[dict]:
     return json.loads(ACCEPTED.read_text(encoding="utf-8")) if ACCEPTED.is_file() else []
 
 
-def code_digest(script: str, extra: tuple[str, ...] = ()) -> str:
+def code_digest(script: str) -> str:
     """Return the digest under which a command's results are current.
 
     This is :func:`raw_code_digest`, unless somebody has stated (``accept.py``) that this version gives
     the same results as an earlier one: then it is the earlier one's, and nothing reruns.
     """
-    found = raw_code_digest(script, extra)
+    found = raw_code_digest(script)
     for statement in reversed(accepted()):
         if statement["script"] == script and statement["now"] == found:
             found = statement["was"]

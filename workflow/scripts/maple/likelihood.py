@@ -1,149 +1,87 @@
-"""Scoring options by likelihood, with what the options of an item share computed once.
+"""Log-likelihoods of continuations, each token that sequences share computed once."""
 
-The options of an item are laid out as a tree in one row: the tokens they share, then each option's own
-tokens. A mask lets every token see its own path only and position ids count along that path, so the
-numbers are those of one plain forward pass per option.
-"""
+import torch
 
-from dataclasses import dataclass
+from maple import tries
 
-_HEAD_ROWS = 64
+_WIDEST = {"cpu": 512, "cuda": 2048}
 
 
-@dataclass(frozen=True)
-class Tree:
-    """An item's options as one row of tokens.
-
-    Attributes:
-        key: Whatever the caller needs to find the item again.
-        prefix: Tokens that all options share.
-        tails: Each option's own tokens, at least one.
-    """
-
-    key: object
-    prefix: tuple[int, ...]
-    tails: tuple[tuple[int, ...], ...]
-
-    def __len__(self) -> int:
-        """Tokens in the row."""
-        return len(self.prefix) + sum(map(len, self.tails))
-
-
-def tree(key, tokenizer, context: str, options: list[str]) -> Tree:
-    """Return the tree of ``context + option`` for each option.
-
-    Context and option are tokenised as one text, so a token may span the seam; the shared tokens are
-    found in the tokens, not in the template.
-    """
-    sequences = [tuple(tokenizer.encode(context + option)) for option in options]
-    shortest = min(map(len, sequences))
-    shared = 0
-    while shared < shortest - 1 and len({sequence[shared] for sequence in sequences}) == 1:
-        shared += 1
-    return Tree(key, sequences[0][:shared], tuple(sequence[shared:] for sequence in sequences))
-
-
-def batches(trees: list[Tree], budget: int) -> list[list[Tree]]:
-    """Group trees of similar length so that no padded batch exceeds ``budget`` tokens (one tree may)."""
-    groups = []
-    for item in sorted(trees, key=len):
-        if groups and (len(groups[-1]) + 1) * len(item) <= budget:
-            groups[-1].append(item)
-        else:
-            groups.append([item])
-    return groups
-
-
-def _lay_out(group: list[Tree]):
-    """Return tokens, positions and the visibility mask of a batch, and where each tail token is predicted.
-
-    Shapes: tokens and positions (rows, width); visible (rows, 1, width, width), boolean. The targets are
-    four equally long lists: row, place of the predicting token, label, (tree index, option index).
-    """
-    import torch
-
-    width = max(map(len, group))
-    tokens = torch.zeros(len(group), width, dtype=torch.long)
-    positions = torch.zeros(len(group), width, dtype=torch.long)
-    # -1 is padding, 0 the shared prefix, 1.. the options.
-    branch = torch.full((len(group), width), -1)
-    rows, places, labels, owners = [], [], [], []
-    for row, item in enumerate(group):
-        shared = len(item.prefix)
-        tokens[row, :shared] = torch.tensor(item.prefix)
-        positions[row, :shared] = torch.arange(shared)
-        branch[row, :shared] = 0
-        start = shared
-        for option, tail in enumerate(item.tails):
-            end = start + len(tail)
-            tokens[row, start:end] = torch.tensor(tail)
-            positions[row, start:end] = torch.arange(shared, shared + len(tail))
-            branch[row, start:end] = option + 1
-            rows += [row] * len(tail)
-            places += [shared - 1, *range(start, end - 1)]
-            labels += tail
-            owners += [(row, option)] * len(tail)
-            start = end
-    order = torch.arange(width)
-    earlier = order[None, :] <= order[:, None]
-    same_path = (branch[:, None, :] == 0) | (branch[:, None, :] == branch[:, :, None])
-    # Padding sees itself, since a row of the mask with nothing in it gives NaN.
-    visible = (earlier & same_path & (branch[:, None, :] >= 0)) | torch.eye(width, dtype=torch.bool)
-    return tokens, positions, visible[:, None], (rows, places, labels, owners)
-
-
-def _masks(config, visible, positions):
-    """Return the mask in the form the architecture takes: limited to the window where attention slides."""
-    window = getattr(config, "sliding_window", None)
-    if not window:
-        return visible
-    distance = positions[:, None, :, None] - positions[:, None, None, :]
-    sliding = visible & (distance < window)
-    kinds = set(getattr(config, "layer_types", None) or ["sliding_attention"])
-    if kinds == {"full_attention"}:
-        return visible
-    if kinds == {"sliding_attention"}:
-        return sliding
-    return {"full_attention": visible, "sliding_attention": sliding}
-
-
-def score(parts, config, group: list[Tree], device) -> list[list[float]]:
-    """Return the log-likelihood of each option's own tokens, for each tree of a batch.
-
-    Logits are taken to fp32 before the log-softmax and summed in fp64: in bf16 a sum near -200 has a
-    resolution of 1, which ties options that differ.
-
-    Args:
-        parts: ``(trunk, head)`` of the model.
-        config: The model's configuration.
-        group: Trees.
-        device: Where the model is.
+def _targets(group, sequences, skip: int):
+    """Return which nodes of a batch are judged, and what each sequence adds up.
 
     Returns:
-        Natural-log likelihoods, one list per tree in option order.
+        Row, predicting place and token of each judged node (three lists, sorted by row and place), and
+        for each sequence its number and the positions of its judged nodes in these lists.
     """
-    import torch
+    chosen, wanted = {}, []
+    for number, row in enumerate(group):
+        for sequence, path in row.paths:
+            nodes = path[sequences[sequence].start - skip :]
+            wanted.append((sequence, [(number, row.parent[node], node) for node in nodes]))
+            for node in nodes:
+                chosen[number, row.parent[node], node] = row.tokens[node]
+    order = {key: place for place, key in enumerate(sorted(chosen))}
+    judged = sorted(chosen)
+    lists = [key[0] for key in judged], [key[1] for key in judged], [chosen[key] for key in judged]
+    return lists, [(sequence, [order[key] for key in keys]) for sequence, keys in wanted]
 
-    tokens, positions, visible, (rows, places, labels, owners) = _lay_out(group)
-    trunk, head = parts
-    visible, positions = visible.to(device), positions.to(device)
-    result = [[0.0] * len(item.tails) for item in group]
+
+def _log_likelihoods(engine, hidden, rows, places, labels):
+    """Return the log-likelihood of each judged token, fp32, on the device.
+
+    Tokens that follow the same place share one row of logits. Logits are taken to fp32 before the
+    log-softmax: in bf16 a sum near -200 has a resolution of 1, which ties options that differ.
+    """
+    where = torch.tensor([rows, places])
+    unique, owner = torch.unique_consecutive(where, dim=1, return_inverse=True)
+    states = hidden[unique[0].to(hidden.device), unique[1].to(hidden.device)]
+    labels = torch.tensor(labels, device=hidden.device)
+    step = engine.head_rows()
+    # The judged tokens are sorted by their place, so those of a slice of places are neighbours.
+    bounds = torch.searchsorted(owner, torch.arange(0, states.shape[0] + step, step)).tolist()
+    owner = owner.to(hidden.device)
+    found = []
+    for number, start in enumerate(range(0, states.shape[0], step)):
+        logits = engine.head(states[start : start + step]).float()
+        part = slice(bounds[number], bounds[number + 1])
+        local = owner[part] - start
+        found.append(logits[local, labels[part]] - logits.logsumexp(-1)[local])
+    return torch.cat(found)
+
+
+def score(engine, sequences, progress=None) -> list[float]:
+    """Return the log-likelihood of the judged part of each sequence.
+
+    Args:
+        engine: :class:`maple.engine.Engine`.
+        sequences: :class:`maple.requests.Sequence`, all with the same demonstrations for the best speed.
+        progress: Called with the number of sequences done.
+
+    Returns:
+        Natural-log likelihoods, summed in fp64, in the order given.
+    """
+    skip = tries.shared_prefix(sequences)
+    result, pending = [0.0] * len(sequences), []
     with torch.inference_mode():
-        hidden = trunk(
-            input_ids=tokens.to(device),
-            position_ids=positions,
-            attention_mask=_masks(config, visible, positions),
-            use_cache=False,
-        ).last_hidden_state
-        wanted = hidden[torch.tensor(rows), torch.tensor(places)]
-        labels = torch.tensor(labels, device=device)
-        found = []
-        # Few rows at a time: with a vocabulary of 262,144 the logits of one row are a megabyte.
-        for start in range(0, len(labels), _HEAD_ROWS):
-            part = slice(start, start + _HEAD_ROWS)
-            logits = head(wanted[part]).float()
-            own = logits.gather(1, labels[part, None])[:, 0]
-            found += (own - logits.logsumexp(-1)).double().tolist()
-    for (row, option), value in zip(owners, found, strict=True):
-        result[row][option] += value
+        prefix = engine.prefix(sequences[0].tokens[:skip])
+        found = tries.rows(sequences, skip, _WIDEST[engine.device.type])
+        for group in tries.batches(found, engine.budget()):
+            hidden, _ = engine.run(group, prefix)
+            lists, wanted = _targets(group, sequences, skip)
+            pending.append((_log_likelihoods(engine, hidden, *lists), wanted))
+            if progress:
+                progress(len(wanted))
+        # Read back only now, so that the device never waits for the host.
+        for values, wanted in pending:
+            values = values.double().tolist()
+            for sequence, nodes in wanted:
+                result[sequence] = sum(values[node] for node in nodes)
     return result
+
+
+def tokens_run(sequences) -> int:
+    """Return how many tokens :func:`score` puts through the model, padding not counted."""
+    skip = tries.shared_prefix(sequences)
+    widest = max(_WIDEST.values())
+    return skip + sum(map(len, tries.rows(sequences, skip, widest)))

@@ -20,7 +20,7 @@ def load_base(manifest_path, bits: int, device):
         UserError: A model file is missing or damaged, or the device's memory is too small.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
@@ -56,20 +56,32 @@ def load_base(manifest_path, bits: int, device):
         raise UserError(f"{folder.name} at {bits} bit does not fit the memory of {device}: use fewer bits") from None
     model.requires_grad_(False)
     model.eval()
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    return model, tokenizer
+    return model, load_tokenizer(manifest_path)
+
+
+def load_tokenizer(manifest_path):
+    """Return the tokenizer of a base model."""
+    from transformers import AutoTokenizer
+
+    folder = folder_of(manifest_path, read_json(manifest_path))
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
 def attach(model, adapter_manifest):
     """Return the model with a trained adapter attached, unmerged.
 
     Merging would round a small delta away: with bf16 weights a delta of 0.1 % of the weight loses
-    about 70 % of its effect.
+    about 70 % of its effect. The adapter's own weights may be bf16, like the activations they meet: their
+    product is rounded by itself, not against the much larger weight. On a GPU that is a good third faster.
     """
+    import torch
     from peft import PeftModel
 
     manifests.read(adapter_manifest)
     tuned = PeftModel.from_pretrained(model, Path(adapter_manifest).parent, is_trainable=False)
+    for name, parameter in tuned.named_parameters():
+        if "lora_" in name and model.dtype == torch.bfloat16:
+            parameter.data = parameter.data.bfloat16()
     tuned.eval()
     return tuned
 

@@ -8,6 +8,7 @@ from maple.files import replaced
 # Okabe & Ito's colours, in an order that also steps in lightness; markers carry the same distinction.
 COLOURS = ["#000000", "#0072B2", "#E69F00", "#666666", "#56B4E9", "#D55E00", "#009E73", "#CC79A7", "#F0E442"]
 MARKERS = ["o", "s", "^", "o", "s", "^", "D", "v", "P"]
+METRICS = {"accuracy": "Accuracy", "f1": "F1"}
 _CLASSES = {
     0: "class 0 (least data)",
     1: "class 1",
@@ -66,13 +67,38 @@ def by_language(table, title: str, notes: list[str]):
         score of the untuned bases.
     """
     plt = style()
-    untuned = table[table["rank"].isna()].groupby("language")["score"].mean()
-    languages = table.drop_duplicates("language").set_index("language")
-    order = sorted(languages.index, key=lambda code: (-_class(languages, code), -untuned[code], code))
+    facts = table.drop_duplicates("language").set_index("language")
+    order = _language_order(table, facts)
     systems = list(dict.fromkeys(zip(table["system"], table["label"], strict=True)))
     shared = f"{table['label'].iloc[0].split(', ')[0]}, " if table["model"].nunique() == 1 else ""
 
     figure, axes = plt.subplots(figsize=(6.4, 1.3 + len(order) * max(0.3, 0.075 * len(systems))))
+    _draw_systems(axes, table, order, systems, shared)
+    if table["chance"].notna().any():
+        _draw_chance(axes, table["chance"].iloc[0] * 100)
+    _draw_classes(axes, [_class(facts, code) for code in order])
+    counts = facts.loc[order, "items"]
+    same = counts.nunique() == 1
+    names = [facts.loc[code, "language_name"] + ("" if same else f" (n = {counts[code]})") for code in order]
+    axes.set_yticks(range(len(order)), names)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(order) - 0.5, -0.5)
+    axes.set_xlim(0, 100)
+    items = f"n = {counts.iloc[0]} items per language" if same else "n per language in brackets"
+    axes.set_xlabel(f"{METRICS[table['metric'].iloc[0]]} (%), 95 % bootstrap interval, {items}")
+    axes.set_title(title, pad=14)
+    _write_below(figure, axes, len(systems), shared.rstrip(", "), notes)
+    return figure
+
+
+def _language_order(table, facts) -> list[str]:
+    """Return languages by falling resource class, then by falling mean score of the untuned bases."""
+    untuned = table[table["rank"].isna()].groupby("language")["score"].mean()
+    return sorted(facts.index, key=lambda code: (-_class(facts, code), -untuned[code], code))
+
+
+def _draw_systems(axes, table, order: list[str], systems: list[tuple[str, str]], shared: str) -> None:
+    """Draw one marker with its interval per system and language, systems side by side within a language."""
     step = 0.76 / max(1, len(systems))
     for number, (path, label) in enumerate(systems):
         rows = table[table["system"] == path].set_index("language").loc[order]
@@ -90,7 +116,10 @@ def by_language(table, title: str, notes: list[str]):
             elinewidth=0.8,
             label=label.removeprefix(shared),
         )
-    chance = table["chance"].iloc[0] * 100
+
+
+def _draw_chance(axes, chance: float) -> None:
+    """Draw the score of guessing, in per cent."""
     axes.axvline(chance, color="0.35", linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
     axes.annotate(
         f"chance {chance:.0f} %",
@@ -101,20 +130,17 @@ def by_language(table, title: str, notes: list[str]):
         fontsize=7,
         color="0.35",
     )
-    for row in range(1, len(order)):
-        new_class = _class(languages, order[row]) != _class(languages, order[row - 1])
-        axes.axhline(row - 0.5, color="0.6" if new_class else "0.92", linewidth=0.9 if new_class else 0.6, zorder=0)
-    counts = languages.loc[order, "items"]
-    same = counts.nunique() == 1
-    axes.set_yticks(
-        range(len(order)),
-        [languages.loc[c, "language_name"] + ("" if same else f" (n = {counts[c]})") for c in order],
-    )
-    for row, code in enumerate(order):
-        if row == 0 or _class(languages, code) != _class(languages, order[row - 1]):
-            words = _CLASSES.get(_class(languages, code), "not classified")
+
+
+def _draw_classes(axes, classes: list[int]) -> None:
+    """Separate the languages, more strongly between resource classes, and name each class at the right."""
+    for row, own in enumerate(classes):
+        begins = row == 0 or own != classes[row - 1]
+        if row:
+            axes.axhline(row - 0.5, color="0.6" if begins else "0.92", linewidth=0.9 if begins else 0.6, zorder=0)
+        if begins:
             axes.annotate(
-                words,
+                _CLASSES.get(own, "not classified"),
                 (1, row - 0.45),
                 xycoords=("axes fraction", "data"),
                 fontsize=6.5,
@@ -124,25 +150,23 @@ def by_language(table, title: str, notes: list[str]):
                 xytext=(4, 0),
                 textcoords="offset points",
             )
-    axes.set_ylim(len(order) - 0.5, -0.5)
-    axes.set_xlim(0, 100)
-    items = f"n = {counts.iloc[0]} items per language" if same else "n per language in brackets"
-    axes.set_xlabel(f"Accuracy (%), 95 % bootstrap interval, {items}")
-    axes.set_title(title, pad=14)
-    axes.tick_params(axis="y", length=0)
+
+
+def _write_below(figure, axes, systems: int, heading: str, notes: list[str]) -> None:
+    """Put the legend and the caveats below the axes."""
+    below = -0.42 / figure.get_figheight()
     axes.legend(
         loc="upper center",
-        bbox_to_anchor=(0.42, -0.42 / figure.get_figheight() - 0.03),
-        ncol=2 if len(systems) < 7 else 3,
-        title=shared.rstrip(", ") or None,
+        bbox_to_anchor=(0.42, below - 0.03),
+        ncol=2 if systems < 7 else 3,
+        title=heading or None,
         fontsize=7.5,
         handletextpad=0.4,
     )
-    bottom = -0.42 / figure.get_figheight() - 0.05 - 0.2 * (len(systems) // 2 + 2) / figure.get_figheight()
+    bottom = below - 0.05 - 0.2 * (systems // 2 + 2) / figure.get_figheight()
     axes.text(0, bottom, "\n".join(notes), transform=axes.transAxes, fontsize=6.5, color="0.25", va="top", wrap=False)
-    return figure
 
 
-def _class(languages, code: str) -> int:
-    value = languages.loc[code, "joshi_class"]
+def _class(facts, code: str) -> int:
+    value = facts.loc[code, "joshi_class"]
     return -1 if value != value else int(value)

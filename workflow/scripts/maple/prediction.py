@@ -2,9 +2,10 @@
 
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
-from maple import likelihood, manifests
+from maple import answers, manifests, requests
 from maple.canonical import digest
 from maple.files import read_json, read_jsonl, write_json, write_jsonl
 from maple.logs import log
@@ -42,7 +43,7 @@ def _finished(folder: Path, language: str):
     return read_json(entry) if entry.is_file() else None
 
 
-def language_key(spec: dict, code: str, model: dict, adapter: dict | None, items: str, prompt: str) -> str:
+def language_key(spec: dict, code: str, model: dict, adapter: dict | None, items: list[str], prompt: str) -> str:
     """Return the digest of everything that decides one language's predictions.
 
     Args:
@@ -50,7 +51,7 @@ def language_key(spec: dict, code: str, model: dict, adapter: dict | None, items
         code: Code digest.
         model: The base model's manifest.
         adapter: The adapter's manifest, if tuned.
-        items: SHA-256 of the language's items.
+        items: SHA-256 of the language's items and, if there are any, of its demonstrations.
         prompt: Digest of the language's prompts.
     """
     own = {key: value for key, value in spec.items() if key != "prompts"}
@@ -61,38 +62,75 @@ def language_key(spec: dict, code: str, model: dict, adapter: dict | None, items
     return digest([own, code, payload, items, prompt])
 
 
-def predict_language(items_file: Path, prompts, tokenizer, parts, config, device, budget: int, progress):
-    """Return one prediction record per item, in the order of the items.
+@dataclass(frozen=True)
+class Questions:
+    """One language of a benchmark, as it is put to a model.
 
-    A record holds the item's id and gold, the prediction, how many options tie for it, and of each
-    option the log-likelihood of the tokens that are its own and their number.
+    Attributes:
+        items: Normalised items.
+        shots: Demonstrations, in the order shown.
+        prompts: The prompt set.
+        scoring: ``likelihood`` or ``generation``.
     """
-    items = read_jsonl(items_file)
-    trees = []
-    for place, item in enumerate(items):
-        context, options = prompts.render(item)
-        trees.append(likelihood.tree(place, tokenizer, context, list(options.values())))
-    prompt_hash = prompts.digest(items[0]["language"])[:16]
-    records = [None] * len(items)
-    for group in likelihood.batches(trees, budget):
-        for tree, scores in zip(group, likelihood.score(parts, config, group, device), strict=True):
-            item = items[tree.key]
-            scores = [round(value, 6) for value in scores]
-            best = [name for name, value in zip(item["options"], scores, strict=True) if value == max(scores)]
-            records[tree.key] = {
-                "id": item["id"],
-                "language": item["language"],
-                "gold": item["gold"],
-                "prediction": best[0],
-                "tied": best,
-                "options": {
-                    name: {"logprob": value, "tokens": len(tail)}
-                    for name, value, tail in zip(item["options"], scores, tree.tails, strict=True)
-                },
-                "prompt": prompt_hash,
-            }
-        progress.update(len(group))
-    return records, sum(map(len, trees))
+
+    items: list[dict]
+    shots: list[dict]
+    prompts: object
+    scoring: str
+
+    @classmethod
+    def read(cls, folder: Path, language: str, prompts, scoring: str) -> "Questions":
+        """Read a language's items and demonstrations from where they were prepared."""
+        shots = folder / f"shots/{language}.jsonl"
+        return cls(
+            read_jsonl(folder / f"{language}.jsonl"), read_jsonl(shots) if shots.is_file() else [], prompts, scoring
+        )
+
+    @property
+    def prompt_hash(self) -> str:
+        """Short digest of what the prompts are made of."""
+        return self.prompts.digest(*{part["language"] for part in (self.items + self.shots)})[:16]
+
+    def fit(self, tokenizer, longest: int) -> list:
+        """Return what is asked for each item (:class:`maple.requests.Fitted`)."""
+        scored = self.scoring == "likelihood"
+        room = longest if scored else longest - self.prompts.max_new_tokens
+        return requests.fit(self.items, self.shots, self.prompts, tokenizer, room, scored)
+
+
+def predict_language(questions: Questions, engine, tokenizer, progress) -> tuple[list[dict], int]:
+    """Return one prediction record per item, in the order of the items, and the number of tokens run.
+
+    A record holds the item's id, language and gold (or answers), the prediction, the demonstrations left
+    and the prompt's hash. By likelihood it holds each option's log-likelihood (natural log), also per
+    token and per UTF-8 byte, and the options tied for the best sum; generated, it holds the raw text.
+    """
+    from maple import generation, likelihood
+
+    fitted = questions.fit(tokenizer, engine.longest)
+    prompt = questions.prompt_hash
+    records = []
+    for item, asked in zip(questions.items, fitted, strict=True):
+        gold = {"gold": item["gold"]} if "gold" in item else {"answers": item["answers"]}
+        common = {"id": item["id"], "language": item["language"], **gold}
+        records.append(common | {"shots": asked.shots, "prompt": prompt})
+    tokens = 0
+    # Items with fewer demonstrations begin differently; together with the others they would leave no prefix to share.
+    for left in sorted({asked.shots for asked in fitted}):
+        places = [place for place, asked in enumerate(fitted) if asked.shots == left]
+        sequences = [sequence for place in places for sequence in fitted[place].sequences]
+        tokens += likelihood.tokens_run(sequences)
+        if questions.scoring == "likelihood":
+            scores = likelihood.score(engine, sequences, progress)
+            for place in places:
+                own = [(s, value) for s, value in zip(sequences, scores, strict=True) if s.key[0] == place]
+                records[place] |= answers.by_likelihood(fitted[place].options, own)
+        else:
+            prompts = questions.prompts
+            texts = generation.generate(engine, sequences, tokenizer, prompts.max_new_tokens, prompts.stop, progress)
+            for place, text in zip(places, texts, strict=True):
+                records[place] |= answers.from_text(fitted[place].options, text)
+    return records, tokens
 
 
 def publish(index: Path, finished: Path, language: str, records: list[dict], key: str) -> dict:

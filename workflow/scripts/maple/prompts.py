@@ -10,30 +10,45 @@ from maple.canonical import digest
 from maple.errors import UserError
 
 _ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
+_KEYS = {"context", "options", "answer", "separator", "stop", "max_new_tokens", "words"}
 
 
 class PromptSet:
-    """The prompts of one benchmark: a context and one continuation per option."""
+    """The prompts of one benchmark: a context, and what may follow it.
+
+    Attributes:
+        separator: Text between demonstrations.
+        stop: Generated text ends before the first of these.
+        max_new_tokens: Generated tokens at most.
+    """
 
     def __init__(self, path):
         """Read a prompt set.
 
         Raises:
-            UserError: The file is missing, not YAML, or a template cannot be parsed.
+            UserError: The file is missing, not YAML, has an unknown key, or a template cannot be parsed.
         """
         self.path = Path(path)
         try:
             self._data = yaml.safe_load(self.path.read_text(encoding="utf-8"))
+            unknown = set(self._data) - _KEYS
+            if unknown:
+                raise UserError(f"{path}: unknown key {min(unknown)!r}: allowed are {', '.join(sorted(_KEYS))}")
             self._context = _ENVIRONMENT.from_string(self._data["context"])
-            self._options = {name: _ENVIRONMENT.from_string(text) for name, text in self._data["options"].items()}
+            options = self._data.get("options", {})
+            self._options = {name: _ENVIRONMENT.from_string(text) for name, text in options.items()}
+            self._answer = _ENVIRONMENT.from_string(self._data.get("answer", " {{ answers[0] }}"))
         except FileNotFoundError:
             raise UserError(f"{path}: no such prompt set: correct benchmarks.*.prompts") from None
-        except (yaml.YAMLError, TemplateError, KeyError, TypeError) as error:
+        except (yaml.YAMLError, TemplateError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: {type(error).__name__}: {' '.join(str(error).split())}") from None
+        self.separator = self._data.get("separator", "\n\n")
+        self.stop = tuple(self._data.get("stop", ["\n"]))
+        self.max_new_tokens = self._data.get("max_new_tokens", 20)
 
-    def digest(self, language: str) -> str:
-        """Return the digest of what a language's prompts are made of; other languages' words do not count."""
-        words = {language: self._words(language)}
+    def digest(self, *languages: str) -> str:
+        """Return the digest of what prompts in some languages are made of; other languages' words do not count."""
+        words = {code: self._words(code) for code in languages}
         return digest({**self._data, "words": words})
 
     def has(self, language: str) -> bool:
@@ -49,18 +64,29 @@ class PromptSet:
         return words[language]
 
     def render(self, item: dict) -> tuple[str, dict[str, str]]:
-        """Return an item's context and its continuation per option.
+        """Return an item's context and its continuation per option (none for answers in words).
 
         Raises:
             UserError: A template names a missing field, leaves the sandbox, or an option comes out empty.
         """
+        where = f"{self.path}, item {item['id']} ({item['language']})"
         values = item["fields"] | {"words": self._words(item["language"])}
         try:
             context = self._context.render(values)
-            options = {name: self._options[name].render(values) for name in item["options"]}
+            options = {name: self._options[name].render(values) for name in item.get("options", [])}
         except (TemplateError, KeyError) as error:
-            raise UserError(f"{self.path}, item {item['id']} ({item['language']}): {error}") from None
+            raise UserError(f"{where}: {error}") from None
         for name, text in options.items():
             if not text.strip():
-                raise UserError(f"{self.path}, item {item['id']} ({item['language']}): option {name!r} is empty")
+                raise UserError(f"{where}: option {name!r} is empty")
+        if not context.strip() and not options:
+            raise UserError(f"{where}: the context is empty")
         return context, options
+
+    def demonstration(self, item: dict) -> str:
+        """Return an item with its right answer, as shown before the evaluated one."""
+        context, options = self.render(item)
+        if "gold" in item:
+            return context + options[item["gold"]] + self.separator
+        answer = self._answer.render(item["fields"] | {"answers": item["answers"]})
+        return context + answer + self.separator

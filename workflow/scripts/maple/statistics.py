@@ -19,8 +19,8 @@ def interval(credits, resamples: int, seed: int) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
-def mcnemar(first, second) -> tuple[float, int, int]:
-    """Return the exact two-sided McNemar p value of paired credits, and the items won and lost by ``second``.
+def mcnemar(first, second) -> float:
+    """Return the exact two-sided McNemar p value of paired credits.
 
     Items on which both earn the same credit say nothing about the difference and drop out.
     """
@@ -29,8 +29,27 @@ def mcnemar(first, second) -> tuple[float, int, int]:
     won = sum(b > a for a, b in zip(first, second, strict=True))
     lost = sum(b < a for a, b in zip(first, second, strict=True))
     if won + lost == 0:
-        return 1.0, 0, 0
-    return float(binomtest(won, won + lost, 0.5).pvalue), won, lost
+        return 1.0
+    return float(binomtest(won, won + lost, 0.5).pvalue)
+
+
+def permutation(first, second, resamples: int, seed: int) -> float:
+    """Return the two-sided p value of the mean paired difference, its signs flipped at random.
+
+    For credits between 0 and 1, such as F1, where McNemar's test does not apply.
+    """
+    import numpy as np
+    from scipy.stats import permutation_test
+
+    difference = np.asarray(second, dtype=float) - np.asarray(first, dtype=float)
+    difference = difference[difference != 0]
+    if not len(difference):
+        return 1.0
+    return float(
+        permutation_test(
+            (difference,), np.mean, permutation_type="samples", n_resamples=resamples, rng=np.random.default_rng(seed)
+        ).pvalue
+    )
 
 
 def holm(p_values: list[float]) -> list[float]:

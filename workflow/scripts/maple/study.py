@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from maple import languages
+from maple.benchmarks import DECLARED
 from maple.canonical import canonical, digest
 from maple.config import ROOT, neutral
 from maple.digests import code_digest
@@ -19,7 +20,6 @@ from maple.files import sha256_file
 from maple.systems import System
 
 SAMPLE = ROOT / "resources/sample"
-METRICS = ROOT / "workflow/metrics"
 
 
 @lru_cache
@@ -144,7 +144,8 @@ class Study:
         Languages stay out: dropping one must not rerun anything; a new one is a missing file.
         """
         part = neutral(self.config["benchmarks"][benchmark], ("benchmarks", "*"))
-        spec = {key: value for key, value in part.items() if key not in {"languages", "prompts"}}
+        spec = {key: value for key, value in part.items() if key not in {"languages", "prompts", "scoring"}}
+        spec["split"] = part["split"] or DECLARED[benchmark].split
         if part["source"] != "hub":
             folder = SAMPLE / benchmark if part["source"] == "sample" else Path(part["path"])
             spec["content"] = _content(folder, (".jsonl", ".json", ".tsv"))
@@ -170,9 +171,17 @@ class Study:
             {"bits": coordinates.bits, "rank": coordinates.rank, "seed": coordinates.seed, "method": method}
         )
 
+    def prompt_set(self, benchmark: str) -> str:
+        """The name of the benchmark's prompt set."""
+        return self.config["benchmarks"][benchmark]["prompts"] or DECLARED[benchmark].prompts
+
+    def scoring(self, benchmark: str) -> str:
+        """How the benchmark is measured: by likelihood or by generation."""
+        return self.config["benchmarks"][benchmark]["scoring"] or DECLARED[benchmark].scoring
+
     def prompts(self, benchmark: str) -> str:
         """The file of the benchmark's prompt set."""
-        return f"config/prompts/{benchmark}/{self.config['benchmarks'][benchmark]['prompts']}.yaml"
+        return f"config/prompts/{benchmark}/{self.prompt_set(benchmark)}.yaml"
 
     def predict_spec(self, system: str, benchmark: str) -> str:
         """What decides predictions, besides the system's files and the items (languages stay out)."""
@@ -180,8 +189,9 @@ class Study:
             {
                 "benchmark": benchmark,
                 "bits": self.system(system).bits,
+                "scoring": self.scoring(benchmark),
                 "prompts": {
-                    "set": self.config["benchmarks"][benchmark]["prompts"],
+                    "set": self.prompt_set(benchmark),
                     "digest": _prompts_digest(ROOT / self.prompts(benchmark)),
                 },
             }
@@ -200,7 +210,11 @@ class Study:
                 "study": self.config["study"],
                 "benchmark": benchmark,
                 "source": part["source"],
-                "prompts": part["prompts"],
+                "prompts": self.prompt_set(benchmark),
+                "scoring": self.scoring(benchmark),
+                "split": part["split"] or DECLARED[benchmark].split,
+                "shots": part["shots"],
+                "question_from": part["question_from"],
                 "languages": [
                     [code, table[code].name, table[code].joshi_class, table[code].family] for code in part["languages"]
                 ],
@@ -218,10 +232,6 @@ class Study:
 
     # -- code ---------------------------------------------------------------------------------
 
-    def extra(self, script: str) -> tuple[str, ...]:
-        """The Python files that a command loads by path."""
-        return tuple(sorted(str(file) for file in METRICS.rglob("*.py"))) if script == "score" else ()
-
     def code(self, script: str) -> str:
         """The digest of the source that a command executes, metric modules included."""
-        return code_digest(script, self.extra(script))
+        return code_digest(script)

@@ -4,33 +4,12 @@ import json
 
 import pytest
 import torch
+from tiny import ARCHITECTURES, COMMON, CPU, load
 
-from maple import checkpoints, likelihood, model_sources, models, training
+from maple import checkpoints, model_sources, models, training
 from maple.canonical import canonical
 from maple.errors import UserError
 
-COMMON = dict(
-    vocab_size=260,
-    hidden_size=64,
-    intermediate_size=128,
-    num_hidden_layers=2,
-    num_attention_heads=4,
-    num_key_value_heads=2,
-    max_position_embeddings=512,
-    pad_token_id=0,
-    bos_token_id=1,
-    eos_token_id=2,
-)
-ARCHITECTURES = {
-    "llama": {"model_type": "llama"},
-    "mistral": {"model_type": "mistral", "sliding_window": 8},
-    "gemma3": {
-        "model_type": "gemma3_text",
-        "head_dim": 16,
-        "sliding_window": 8,
-        "layer_types": ["sliding_attention", "full_attention"],
-    },
-}
 METHOD = {
     "alpha": 16,
     "batch_size": 2,
@@ -42,7 +21,6 @@ METHOD = {
     "schedule": "cosine",
     "target_modules": "all-linear",
 }
-CPU = torch.device("cpu")
 RECORDS = [
     {
         "id": f"r{n}",
@@ -62,45 +40,6 @@ def manifest(request, tmp_path_factory):
     architecture = COMMON | ARCHITECTURES[request.param]
     model_sources.prepare(canonical({"source": "random", "seed": 3, "architecture": architecture}), "code", path)
     return path
-
-
-def load(manifest, bits=16):
-    model, tokenizer = models.load_base(manifest, bits, CPU)
-    return (model.float() if bits == 16 else model), tokenizer
-
-
-def plain(model, tokenizer, text, own):
-    """Log-likelihood of the last ``own`` tokens by one ordinary forward pass."""
-    tokens = torch.tensor([tokenizer.encode(text)])
-    with torch.inference_mode():
-        logits = model(tokens).logits[0].float().log_softmax(-1)
-    found = logits[:-1].gather(1, tokens[0, 1:, None])[:, 0].double()
-    return float(found[-own:].sum())
-
-
-def test_tree_equals_plain_forward_passes_in_any_batch(manifest):
-    model, tokenizer = load(manifest)
-    parts = models.causal_parts(model)
-    cases = [
-        ("The sky over the hills is", [" blue.", " bright green today.", " blue"]),
-        ("", ["one two three four five six", "one two three five", "two"]),
-        ("สวัสดี ", ["ก", "ขค"]),
-    ]
-    trees = [likelihood.tree(n, tokenizer, context, options) for n, (context, options) in enumerate(cases)]
-    together = likelihood.score(parts, model.config, trees, CPU)
-    for tree, scores, (context, options) in zip(trees, together, cases, strict=True):
-        alone = likelihood.score(parts, model.config, [tree], CPU)[0]
-        for option, tail, score, single in zip(options, tree.tails, scores, alone, strict=True):
-            expected = plain(model, tokenizer, context + option, len(tail))
-            assert score == pytest.approx(expected, abs=1e-4) and single == pytest.approx(expected, abs=1e-4)
-
-
-def test_batches_respect_the_budget(manifest):
-    _, tokenizer = load(manifest)
-    trees = [likelihood.tree(n, tokenizer, "a" * n, ["b", "cd"]) for n in range(1, 40)]
-    groups = likelihood.batches(trees, 100)
-    assert sorted(t.key for g in groups for t in g) == list(range(1, 40))
-    assert all(len(g) * max(map(len, g)) <= 100 for g in groups)
 
 
 def tuned(manifest, folder, seed=0, stop_after=None, monkeypatch=None):

@@ -4,11 +4,14 @@ import argparse
 import json
 from pathlib import Path
 
-from maple import benchmarks, manifests, statistics
+from maple import manifests, statistics
+from maple.benchmarks import DECLARED
 from maple.errors import UserError
 from maple.files import replaced
 from maple.logs import add_log_argument, run, setup_logging
 from maple.systems import System
+
+_OTHERS = ("macro_f1", "chance_corrected_accuracy", "exact_match")
 
 
 def load(paths: list[Path], spec: dict):
@@ -29,7 +32,7 @@ def load(paths: list[Path], spec: dict):
 
 def score_rows(spec: dict, scores: dict) -> list[dict]:
     """Return one row per system and language."""
-    chance = benchmarks.declared(spec["benchmark"]).chance
+    benchmark = DECLARED[spec["benchmark"]]
     rows = []
     for path, label in spec["systems"]:
         system = System.parse(path)
@@ -40,6 +43,8 @@ def score_rows(spec: dict, scores: dict) -> list[dict]:
                     "benchmark": spec["benchmark"],
                     "data_source": spec["source"],
                     "prompts": spec["prompts"],
+                    "scoring": spec["scoring"],
+                    "shots": spec["shots"],
                     "system": path,
                     "label": label,
                     "model": system.model,
@@ -52,14 +57,16 @@ def score_rows(spec: dict, scores: dict) -> list[dict]:
                     "language_name": name,
                     "joshi_class": joshi,
                     "family": family,
-                    "metric": "accuracy",
-                    "score": found["accuracy"],
+                    "metric": benchmark.metric,
+                    "score": found["score"],
                     "low": found["low"],
                     "high": found["high"],
                     "items": found["items"],
                     "ties": found["ties"],
-                    "chance": round(chance, 6),
+                    "unparsed": found["unparsed"],
+                    "chance": None if benchmark.chance is None else round(benchmark.chance, 6),
                 }
+                | {name: found.get(name) for name in _OTHERS}
             )
     return rows
 
@@ -76,7 +83,11 @@ def comparison_rows(spec: dict, credits: dict) -> list[dict]:
             if not base.index.equals(tuned.index):
                 raise UserError(f"{path} and its base were scored on different items of {code!r}: run again")
             low, high = statistics.interval(tuned - base, spec["resamples"], spec["seed"])
-            p, won, lost = statistics.mcnemar(base, tuned)
+            won, lost = int((tuned > base).sum()), int((tuned < base).sum())
+            if DECLARED[spec["benchmark"]].golds:
+                test, p = "exact McNemar", statistics.mcnemar(base, tuned)
+            else:
+                test, p = "paired permutation", statistics.permutation(base, tuned, spec["resamples"], spec["seed"])
             rows.append(
                 {
                     "benchmark": spec["benchmark"],
@@ -92,6 +103,7 @@ def comparison_rows(spec: dict, credits: dict) -> list[dict]:
                     "items": len(base),
                     "items_won": won,
                     "items_lost": lost,
+                    "test": test,
                     "p": p,
                 }
             )

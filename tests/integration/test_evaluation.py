@@ -1,0 +1,135 @@
+"""Shared tokens change nothing: every number is that of a plain forward pass, in any batch."""
+
+import random
+
+import pytest
+import torch
+from tiny import ARCHITECTURES, COMMON, CPU, load
+
+from maple import engine, generation, likelihood, model_sources, models, requests
+from maple.canonical import canonical
+from maple.errors import UserError
+from maple.prompts import PromptSet
+
+PASSAGE = "The ferry leaves the village at nine and comes back before the lamps are lit. "
+SHOTS = "Q: one and one? A: two.\n\nQ: two and two? A: four.\n\n"
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def system(request, tmp_path_factory):
+    path = tmp_path_factory.mktemp(request.param) / "manifest.json"
+    architecture = COMMON | ARCHITECTURES[request.param]
+    model_sources.prepare(canonical({"source": "random", "seed": 3, "architecture": architecture}), "code", path)
+    model, tokenizer = load(path)
+    # Attention of a fresh model is nearly uniform; sharper weights make a wrong mask show.
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if "_proj" in name or "embed" in name:
+                value.mul_(8)
+    return model, tokenizer, engine.Engine(*models.causal_parts(model), model.config, CPU)
+
+
+def sequences(tokenizer, cases):
+    found = requests._tokenise(tokenizer, [(n, context, options) for n, (context, options) in enumerate(cases)])
+    return [sequence for place in sorted(found) for sequence in found[place]]
+
+
+LIKELIHOOD_CASES = [
+    (PASSAGE + "When does it leave?", [" At nine.", " At noon, as always.", " At nine"]),
+    (PASSAGE + "Who rows?", [" Nobody.", " The baker's daughter."]),
+    ("", [" It rains, right? Yes, it is wet.", " It rains, right? No, it is wet.", " It rains, right? Yes, so."]),
+    ("สวัสดี ", ["ก", "ขค"]),
+]
+
+
+def plain(model, sequence):
+    """Log-likelihood of the judged part by one ordinary forward pass."""
+    tokens = torch.tensor([sequence.tokens])
+    with torch.inference_mode():
+        logits = model(tokens).logits[0].float().log_softmax(-1)
+    found = logits[:-1].gather(1, tokens[0, 1:, None])[:, 0].double()
+    return float(found[sequence.start - 1 :].sum())
+
+
+@pytest.mark.parametrize("shots", ["", SHOTS], ids=["zero-shot", "cached prefix"])
+def test_likelihoods_equal_plain_passes_in_any_batch(system, shots, monkeypatch):
+    model, tokenizer, ready = system
+    cases = [(shots + context, options) for context, options in LIKELIHOOD_CASES if context or not shots]
+    whole = sequences(tokenizer, cases)
+    expected = [plain(model, sequence) for sequence in whole]
+    for budget, widest in ((1024, 512), (70, 60), (1, 1)):
+        monkeypatch.setattr(engine.Engine, "budget", lambda self, budget=budget: budget)
+        monkeypatch.setitem(likelihood._WIDEST, "cpu", widest)
+        mixed = whole[:]
+        random.Random(budget).shuffle(mixed)
+        found = dict(zip((s.key for s in mixed), likelihood.score(ready, mixed), strict=True))
+        assert [found[s.key] for s in whole] == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_sequence_alone_scores_the_same(system):
+    model, tokenizer, ready = system
+    for sequence in sequences(tokenizer, LIKELIHOOD_CASES):
+        assert likelihood.score(ready, [sequence]) == pytest.approx([plain(model, sequence)], abs=1e-4)
+
+
+def test_shared_tokens_are_run_once(system):
+    _, tokenizer, _ = system
+    whole = sequences(tokenizer, [(SHOTS + context, options) for context, options in LIKELIHOOD_CASES[:2]])
+    assert likelihood.tokens_run(whole) < 0.45 * sum(len(sequence.tokens) for sequence in whole)
+
+
+@pytest.mark.parametrize("shots", ["", SHOTS], ids=["zero-shot", "cached prefix"])
+def test_generation_equals_plain_decoding_in_any_batch(system, shots, monkeypatch):
+    model, tokenizer, ready = system
+    contexts = [shots + text for text in (PASSAGE + "Who?", PASSAGE + "When and where?", "Short.", "สวัสดี")]
+    whole = sequences(tokenizer, [(context, []) for context in contexts])
+    expected = []
+    for sequence in whole:
+        tokens = list(sequence.tokens)
+        with torch.inference_mode():
+            for _ in range(9):
+                tokens.append(int(model(torch.tensor([tokens])).logits[0, -1].float().argmax()))
+        new = tokens[len(sequence.tokens) :]
+        length = new.index(2) if 2 in new else len(new)
+        expected.append(tokenizer.decode(new[:length], skip_special_tokens=True))
+    for rows, budget in ((16, 1024), (1, 1), (3, 100)):
+        monkeypatch.setitem(generation._MOST_ROWS, "cpu", rows)
+        monkeypatch.setattr(engine.Engine, "budget", lambda self, budget=budget: budget)
+        assert generation.generate(ready, whole, tokenizer, 9, ()) == expected
+
+
+def test_generation_stops_before_the_stop_string(system):
+    _, tokenizer, ready = system
+    whole = sequences(tokenizer, [(PASSAGE, []), ("Short.", []), (PASSAGE + "Why", [])])
+    free = generation.generate(ready, whole, tokenizer, 12, ())
+    stop = free[0][5:7]
+    assert stop
+    for text, cut in zip(free, generation.generate(ready, whole, tokenizer, 12, (stop,)), strict=True):
+        assert cut == text.split(stop)[0]
+
+
+PROMPTS = """
+context: "{{ premise }} "
+options: {a: "yes", b: "no"}
+"""
+
+
+def fit(tmp_path, tokenizer, premises, longest, shots=2):
+    (tmp_path / "set.yaml").write_text(PROMPTS)
+    item = {"id": "x", "language": "en", "options": ["a", "b"], "gold": "a"}
+    items = [item | {"id": str(n), "fields": {"premise": text}} for n, text in enumerate(premises)]
+    shown = [item | {"fields": {"premise": "shown" * 4}}] * shots
+    return requests.fit(items, shown, PromptSet(tmp_path / "set.yaml"), tokenizer, longest, scored=True)
+
+
+def test_demonstrations_are_dropped_one_at_a_time(system, tmp_path):
+    _, tokenizer, _ = system
+    found = fit(tmp_path, tokenizer, ["p" * 5, "p" * 30, "p" * 55], 64)
+    assert [part.shots for part in found] == [2, 1, 0]
+    assert all(len(sequence.tokens) <= 64 for part in found for sequence in part.sequences)
+
+
+def test_an_item_that_does_not_fit_alone_is_named(system, tmp_path):
+    _, tokenizer, _ = system
+    with pytest.raises(UserError, match="item 1 .* more than the 64 tokens"):
+        fit(tmp_path, tokenizer, ["p", "p" * 64], 64)

@@ -1,0 +1,193 @@
+"""Greedy generation: contexts that begin alike are read once, finished ones leave the batch."""
+
+import torch
+from transformers.cache_utils import Cache, DynamicLayer
+
+from maple import tries
+
+_WIDEST = {"cpu": 512, "cuda": 2048}
+_MOST_ROWS = {"cpu": 16, "cuda": 256}
+# Looking at the tokens makes the host wait for the device, so it is done now and then.
+_LOOK_EVERY = 4
+
+
+class _Slots(DynamicLayer):
+    """One layer's keys and values, with room for the tokens to come."""
+
+    def __init__(self, keys, values, used: int):
+        super().__init__()
+        self.all_keys, self.all_values, self.used = keys, values, used
+        self.is_initialized = True
+
+    def update(self, key_states, value_states, *args, **kwargs):
+        """Store the new token's keys and values and return all so far."""
+        end = self.used + key_states.shape[2]
+        self.all_keys[:, :, self.used : end] = key_states
+        self.all_values[:, :, self.used : end] = value_states
+        self.used = end
+        return self.all_keys[:, :, :end], self.all_values[:, :, :end]
+
+    def get_seq_length(self) -> int:
+        """Return how many tokens are stored."""
+        return self.used
+
+    def select(self, kept) -> None:
+        """Keep some of the rows."""
+        self.all_keys, self.all_values = self.all_keys[kept], self.all_values[kept]
+
+
+def _waves(found, sequences, room: int, most: int):
+    """Group rows so that their sequences, padded to the longest and with room to write, fit the cache."""
+
+    def longest(row):
+        return max(len(sequences[number].tokens) for number, _ in row.paths)
+
+    wave, count = [], 0
+    for row in sorted(found, key=longest, reverse=True):
+        if wave and ((count + len(row.paths)) * longest(wave[0]) > room or count + len(row.paths) > most):
+            yield wave
+            wave, count = [], 0
+        wave.append(row)
+        count += len(row.paths)
+    if wave:
+        yield wave
+
+
+def _cache_tokens(engine) -> int:
+    """Return how many tokens' keys and values may be held at once."""
+    if engine.device.type == "cpu":
+        return 16384
+    config = engine.config
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    free = torch.cuda.mem_get_info(engine.device)[0]
+    reserved = torch.cuda.memory_reserved(engine.device) - torch.cuda.memory_allocated(engine.device)
+    return int(0.4 * (free + reserved) / (config.num_hidden_layers * heads * width * 2 * 2))
+
+
+def _read(engine, wave, sequences, prefix, new: int):
+    """Run a wave's contexts and return their first tokens' logits and a cache with room for ``new`` tokens.
+
+    Returns:
+        Sequence numbers in the order of the cache, the logits (sequences, vocabulary), the cache, and
+        the number of padding places at the left of each sequence, on the device.
+    """
+    numbers = [number for row in wave for number, _ in row.paths]
+    lengths = {number: len(sequences[number].tokens) for number in numbers}
+    width = max(lengths.values())
+    slot = {number: place for place, number in enumerate(numbers)}
+    before = prefix[0][0].shape[2] if prefix else 0
+    layers, states = [], None
+    for group in tries.batches(wave, engine.budget()):
+        hidden, cache = engine.run(group, prefix, keep=True)
+        owners = [(row, number, path) for row, trie in enumerate(group) for number, path in trie.paths]
+        index = torch.zeros(len(owners), width, dtype=torch.long)
+        for place, (_, number, path) in enumerate(owners):
+            index[place, width - lengths[number] :] = torch.tensor([*range(before), *(before + p for p in path)])
+        index = index.to(engine.device)
+        rows = torch.tensor([row for row, *_ in owners], device=engine.device)
+        slots = torch.tensor([slot[number] for _, number, _ in owners], device=engine.device)
+        last = torch.tensor([path[-1] for *_, path in owners], device=engine.device)
+        if states is None:
+            states = hidden.new_zeros(len(numbers), hidden.shape[-1])
+            for layer in cache.layers:
+                shape = (len(numbers), layer.keys.shape[1], width + new, layer.keys.shape[3])
+                layers.append((layer.keys.new_zeros(shape), layer.values.new_zeros(shape)))
+        states[slots] = hidden[rows, last]
+        for (keys, values), layer in zip(layers, cache.layers, strict=True):
+            # Indices on both sides of a slice put their own dimensions first: (sequences, width, heads, size).
+            keys[slots, :, :width] = layer.keys[rows[:, None], :, index].transpose(1, 2)
+            values[slots, :, :width] = layer.values[rows[:, None], :, index].transpose(1, 2)
+    cache = Cache(layers=[_Slots(keys, values, width) for keys, values in layers])
+    padding = torch.tensor([width - lengths[number] for number in numbers], device=engine.device)
+    return numbers, states, cache, padding
+
+
+def _next(engine, states):
+    """Return the most likely next token of each hidden state."""
+    step = engine.head_rows()
+    parts = [engine.head(states[start : start + step]).float().argmax(-1) for start in range(0, len(states), step)]
+    return torch.cat(parts)
+
+
+def _write(engine, numbers, states, cache, padding, new: int, done) -> dict[int, list[int]]:
+    """Continue every sequence of a wave and return its new tokens.
+
+    ``done(tokens)`` says whether a sequence needs no more of them.
+    """
+    width = cache.layers[0].used
+    tokens = _next(engine, states)[:, None]
+    written, finished = tokens, {}
+    for count in range(1, new + 1):
+        if count == new or count % _LOOK_EVERY == 0:
+            texts = written.tolist()
+            over = [count == new or done(text) for text in texts]
+            finished |= {numbers[place]: texts[place] for place, end in enumerate(over) if end}
+            if all(over):
+                break
+            if sum(over) >= len(over) // 4 and any(over):
+                kept = torch.tensor([place for place, end in enumerate(over) if not end], device=engine.device)
+                numbers = [numbers[place] for place in kept.tolist()]
+                tokens, written, padding = tokens[kept], written[kept], padding[kept]
+                for layer in cache.layers:
+                    layer.select(kept)
+        # The token just written sits at this place of the padded row.
+        place = width + count - 1
+        order = torch.arange(place + 1, device=engine.device)
+        visible = (order[None, :] >= padding[:, None])[:, None, None, :]
+        positions = (place - padding)[:, None]
+        hidden = engine.trunk(
+            input_ids=tokens,
+            position_ids=positions,
+            attention_mask=engine.masks(visible, positions, order[None, :] - padding[:, None]),
+            past_key_values=cache,
+            use_cache=True,
+        ).last_hidden_state
+        tokens = _next(engine, hidden[:, -1])[:, None]
+        written = torch.cat([written, tokens], dim=1)
+    return finished
+
+
+def generate(engine, sequences, tokenizer, new: int, stop, progress=None) -> list[str]:
+    """Return the greedy continuation of each sequence, up to a stop string, EOS or ``new`` tokens.
+
+    Args:
+        engine: :class:`maple.engine.Engine`.
+        sequences: :class:`maple.requests.Sequence`, one per context.
+        tokenizer: The model's.
+        new: Tokens at most.
+        stop: Strings before which the text ends.
+        progress: Called with the number of sequences done.
+
+    Returns:
+        Texts, without the stop string, in the order given.
+    """
+    endings = (
+        set(torch.atleast_1d(torch.tensor(tokenizer.eos_token_id)).tolist())
+        if tokenizer.eos_token_id is not None
+        else set()
+    )
+
+    def text_of(tokens):
+        length = next((place for place, token in enumerate(tokens) if token in endings), len(tokens))
+        return tokenizer.decode(tokens[:length], skip_special_tokens=True)
+
+    def done(tokens):
+        return any(token in endings for token in tokens) or any(string in text_of(tokens) for string in stop)
+
+    result = [""] * len(sequences)
+    kind = engine.device.type
+    skip = tries.shared_prefix(sequences)
+    with torch.inference_mode():
+        prefix = engine.prefix(sequences[0].tokens[:skip])
+        found = tries.rows(sequences, skip, _WIDEST[kind])
+        room = _cache_tokens(engine)
+        for wave in _waves(found, sequences, room, _MOST_ROWS[kind]):
+            for number, tokens in _write(engine, *_read(engine, wave, sequences, prefix, new), new, done).items():
+                text = text_of(tokens)
+                result[number] = text[
+                    : min([text.find(string) for string in stop if string in text], default=len(text))
+                ]
+            if progress:
+                progress(sum(len(row.paths) for row in wave))
+    return result

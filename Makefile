@@ -8,8 +8,8 @@ FIGURE := results/figures/xnli_by_lang.pdf
 
 demo: install
 	PATH="$(CURDIR)/$(BIN):$$PATH" HF_HUB_OFFLINE=1 snakemake --cores 8 $(FIGURE)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores 8 --quiet all -- results/report.html
-	@$(BIN)/python workflow/scripts/summary.py --table results/tables/xnli_scores.csv --figure $(FIGURE) --report results/report.html
+	@PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores 8 --quiet all -- report_partial
+	@$(BIN)/python workflow/scripts/summary.py --table results/tables/xnli_scores.csv --figure $(FIGURE) --report results/report_partial.html
 
 test: install lint
 	PATH="$(CURDIR)/$(BIN):$$PATH" HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not gpu" tests

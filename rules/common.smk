@@ -53,6 +53,22 @@ def missing(paths):
     return [path for path in paths if not os.path.exists(path)]
 
 
+def tabulated():
+    """Benchmarks whose tables exist by now."""
+    return [name for name in STUDY.benchmarks if os.path.exists(f"{RESULTS}/tables/{name}_scores.csv")]
+
+
+def report_inputs(benchmarks):
+    """Tables and figures of some benchmarks."""
+    if not benchmarks:
+        raise WorkflowError(f"{RESULTS}/tables has no table yet: ask for a figure first")
+    return {
+        "scores": [f"{RESULTS}/tables/{name}_scores.csv" for name in benchmarks],
+        "comparisons": [f"{RESULTS}/tables/{name}_comparisons.csv" for name in benchmarks],
+        "figures": [f"{RESULTS}/figures/{name}_by_lang.png" for name in benchmarks],
+    }
+
+
 def needs_system(wildcards):
     """Manifests of the system that a prediction runs."""
     coordinates = System.parse(wildcards.system)

@@ -1,11 +1,9 @@
-"""Needs tables, figures and manifests; gives <results>/report.html, and checks on request."""
+"""Needs tables, figures and manifests; gives <results>/report.html, report_partial.html, and checks on request."""
 
 
 rule report:
     input:
-        scores=[f"{RESULTS}/tables/{name}_scores.csv" for name in STUDY.benchmarks],
-        comparisons=[f"{RESULTS}/tables/{name}_comparisons.csv" for name in STUDY.benchmarks],
-        figures=[f"{RESULTS}/figures/{name}_by_lang.png" for name in STUDY.benchmarks],
+        unpack(lambda w: report_inputs(STUDY.benchmarks)),
     output:
         f"{RESULTS}/report.html",
     log:
@@ -13,7 +11,23 @@ rule report:
     conda:
         "../envs/analysis.yaml"
     params:
-        spec=checked(STUDY.report_spec),
+        spec=lambda w: STUDY.report_spec(STUDY.benchmarks),
+        code=STUDY.code("report"),
+    shell:
+        f"{RUN}/report.py --spec {{params.spec:q}} --scores {{input.scores}} --comparisons {{input.comparisons}} --figures {{input.figures}} --out {{output}} --log {{log}}"
+
+
+rule report_partial:
+    input:
+        unpack(lambda w: report_inputs(tabulated())),
+    output:
+        f"{RESULTS}/report_partial.html",
+    log:
+        f"{LOGS}/report_partial.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        spec=lambda w: STUDY.report_spec(tabulated()),
         code=STUDY.code("report"),
     shell:
         f"{RUN}/report.py --spec {{params.spec:q}} --scores {{input.scores}} --comparisons {{input.comparisons}} --figures {{input.figures}} --out {{output}} --log {{log}}"

@@ -24,6 +24,7 @@ NOTICED_BY = {
     "languages": {"prepare_benchmark", "gather"},
     "benchmarks": {"prepare_benchmark", "gather"},
     "instructions": {"prepare_instructions", "finetune"},
+    "hub": {"prepare_model", "prepare_benchmark", "finetune", "predict"},
     "model_sources": {"prepare_model", "finetune", "predict"},
     "models": {"finetune", "predict"},
     "devices": {"finetune", "predict"},

@@ -62,20 +62,24 @@ def test_likelihoods_equal_plain_passes_in_any_batch(system, shots, monkeypatch)
         monkeypatch.setitem(likelihood._WIDEST, "cpu", widest)
         mixed = whole[:]
         random.Random(budget).shuffle(mixed)
-        found = dict(zip((s.key for s in mixed), likelihood.score(ready, mixed), strict=True))
+        found = dict(zip((s.key for s in mixed), likelihood.score(ready, mixed)[0], strict=True))
         assert [found[s.key] for s in whole] == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_sequence_alone_scores_the_same(system):
     model, tokenizer, ready = system
     for sequence in sequences(tokenizer, LIKELIHOOD_CASES):
-        assert likelihood.score(ready, [sequence]) == pytest.approx([plain(model, sequence)], abs=1e-4)
+        assert likelihood.score(ready, [sequence])[0] == pytest.approx([plain(model, sequence)], abs=1e-4)
 
 
 def test_shared_tokens_are_run_once(system):
-    _, tokenizer, _ = system
+    _, tokenizer, ready = system
     whole = sequences(tokenizer, [(SHOTS + context, options) for context, options in LIKELIHOOD_CASES[:2]])
-    assert likelihood.tokens_run(whole) < 0.45 * sum(len(sequence.tokens) for sequence in whole)
+    _, run = likelihood.score(ready, whole)
+    own = [" At nine.", " At noon, as always.", " At nine", " Nobody.", " The baker's daughter."]
+    # One BOS, demonstrations and passage once, each question once, and no more than the options' own words.
+    assert run <= 1 + len((SHOTS + PASSAGE + "When does it leave?Who rows?" + "".join(own)).encode())
+    assert run < 0.45 * sum(len(sequence.tokens) for sequence in whole)
 
 
 @pytest.mark.parametrize("shots", ["", SHOTS], ids=["zero-shot", "cached prefix"])
@@ -95,16 +99,16 @@ def test_generation_equals_plain_decoding_in_any_batch(system, shots, monkeypatc
     for rows, budget in ((16, 1024), (1, 1), (3, 100)):
         monkeypatch.setitem(generation._MOST_ROWS, "cpu", rows)
         monkeypatch.setattr(engine.Engine, "budget", lambda self, budget=budget: budget)
-        assert generation.generate(ready, whole, tokenizer, 9, ()) == expected
+        assert generation.generate(ready, whole, tokenizer, 9, ())[0] == expected
 
 
 def test_generation_stops_before_the_stop_string(system):
     _, tokenizer, ready = system
     whole = sequences(tokenizer, [(PASSAGE, []), ("Short.", []), (PASSAGE + "Why", [])])
-    free = generation.generate(ready, whole, tokenizer, 12, ())
+    free, _ = generation.generate(ready, whole, tokenizer, 12, ())
     stop = free[0][5:7]
     assert stop
-    for text, cut in zip(free, generation.generate(ready, whole, tokenizer, 12, (stop,)), strict=True):
+    for text, cut in zip(free, generation.generate(ready, whole, tokenizer, 12, (stop,))[0], strict=True):
         assert cut == text.split(stop)[0]
 
 

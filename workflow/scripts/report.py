@@ -84,7 +84,8 @@ def main(argv=None) -> int:
         findings=findings(scores, comparisons),
         figures=list(zip([path.stem for path in args.figures], images, strict=True)),
         tables=tables,
-        sample=[name for name, source in spec["benchmarks"].items() if source == "sample"],
+        missing=[DECLARED[name].name for name in spec["missing"]],
+        sample=[DECLARED[name].name for name, source in spec["benchmarks"].items() if source == "sample"],
     )
     with replaced(args.out) as stream:
         stream.write(page)

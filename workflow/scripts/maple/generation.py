@@ -148,7 +148,7 @@ def _write(engine, numbers, states, cache, padding, new: int, done) -> dict[int,
     return finished
 
 
-def generate(engine, sequences, tokenizer, new: int, stop, progress=None) -> list[str]:
+def generate(engine, sequences, tokenizer, new: int, stop, progress=None) -> tuple[list[str], int]:
     """Return the greedy continuation of each sequence, up to a stop string, EOS or ``new`` tokens.
 
     Args:
@@ -160,7 +160,8 @@ def generate(engine, sequences, tokenizer, new: int, stop, progress=None) -> lis
         progress: Called with the number of sequences done.
 
     Returns:
-        Texts, without the stop string, in the order given.
+        Texts, without the stop string, in the order given; and the number of tokens read, those shared
+        counted once.
     """
     endings = (
         set(torch.atleast_1d(torch.tensor(tokenizer.eos_token_id)).tolist())
@@ -190,4 +191,4 @@ def generate(engine, sequences, tokenizer, new: int, stop, progress=None) -> lis
                 ]
             if progress:
                 progress(sum(len(row.paths) for row in wave))
-    return result
+    return result, skip + sum(map(len, found))

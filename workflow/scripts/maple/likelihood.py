@@ -11,46 +11,51 @@ def _targets(group, sequences, skip: int):
     """Return which nodes of a batch are judged, and what each sequence adds up.
 
     Returns:
-        Row, predicting place and token of each judged node (three lists, sorted by row and place), and
-        for each sequence its number and the positions of its judged nodes in these lists.
+        Places that predict a judged token, as (row, place), sorted; the judged tokens, as (number of the
+        predicting place, token), in the same order; and for each sequence its number and the positions
+        of its judged tokens in that list.
     """
-    chosen, wanted = {}, []
+    places, judged, wanted = [], [], []
     for number, row in enumerate(group):
+        parents, nodes = {}, {}
         for sequence, path in row.paths:
-            nodes = path[sequences[sequence].start - skip :]
-            wanted.append((sequence, [(number, row.parent[node], node) for node in nodes]))
-            for node in nodes:
-                chosen[number, row.parent[node], node] = row.tokens[node]
-    order = {key: place for place, key in enumerate(sorted(chosen))}
-    judged = sorted(chosen)
-    lists = [key[0] for key in judged], [key[1] for key in judged], [chosen[key] for key in judged]
-    return lists, [(sequence, [order[key] for key in keys]) for sequence, keys in wanted]
+            for node in path[sequences[sequence].start - skip :]:
+                nodes[node] = None
+                parents[row.parent[node]] = None
+        for parent in sorted(parents):
+            parents[parent] = len(places)
+            places.append((number, parent))
+        for node in sorted(nodes, key=row.parent.__getitem__):
+            nodes[node] = len(judged)
+            judged.append((parents[row.parent[node]], row.tokens[node]))
+        for sequence, path in row.paths:
+            wanted.append((sequence, [nodes[node] for node in path[sequences[sequence].start - skip :]]))
+    return places, judged, wanted
 
 
-def _log_likelihoods(engine, hidden, rows, places, labels):
+def _log_likelihoods(engine, hidden, places, judged):
     """Return the log-likelihood of each judged token, fp32, on the device.
 
     Tokens that follow the same place share one row of logits. Logits are taken to fp32 before the
     log-softmax: in bf16 a sum near -200 has a resolution of 1, which ties options that differ.
     """
-    where = torch.tensor([rows, places])
-    unique, owner = torch.unique_consecutive(where, dim=1, return_inverse=True)
-    states = hidden[unique[0].to(hidden.device), unique[1].to(hidden.device)]
-    labels = torch.tensor(labels, device=hidden.device)
+    rows, columns = torch.tensor(places).T.to(hidden.device, non_blocking=True)
+    states = hidden[rows, columns]
+    judged = torch.tensor(judged)
     step = engine.head_rows()
     # The judged tokens are sorted by their place, so those of a slice of places are neighbours.
-    bounds = torch.searchsorted(owner, torch.arange(0, states.shape[0] + step, step)).tolist()
-    owner = owner.to(hidden.device)
+    bounds = torch.searchsorted(judged[:, 0].contiguous(), torch.arange(0, len(places) + step, step)).tolist()
+    owners, labels = judged.T.to(hidden.device, non_blocking=True)
     found = []
-    for number, start in enumerate(range(0, states.shape[0], step)):
+    for number, start in enumerate(range(0, len(places), step)):
         logits = engine.head(states[start : start + step]).float()
         part = slice(bounds[number], bounds[number + 1])
-        local = owner[part] - start
+        local = owners[part] - start
         found.append(logits[local, labels[part]] - logits.logsumexp(-1)[local])
     return torch.cat(found)
 
 
-def score(engine, sequences, progress=None) -> list[float]:
+def score(engine, sequences, progress=None) -> tuple[list[float], int]:
     """Return the log-likelihood of the judged part of each sequence.
 
     Args:
@@ -59,7 +64,8 @@ def score(engine, sequences, progress=None) -> list[float]:
         progress: Called with the number of sequences done.
 
     Returns:
-        Natural-log likelihoods, summed in fp64, in the order given.
+        Natural-log likelihoods, summed in fp64, in the order given; and the number of tokens put through
+        the model, those shared counted once.
     """
     skip = tries.shared_prefix(sequences)
     result, pending = [0.0] * len(sequences), []
@@ -68,8 +74,8 @@ def score(engine, sequences, progress=None) -> list[float]:
         found = tries.rows(sequences, skip, _WIDEST[engine.device.type])
         for group in tries.batches(found, engine.budget()):
             hidden, _ = engine.run(group, prefix)
-            lists, wanted = _targets(group, sequences, skip)
-            pending.append((_log_likelihoods(engine, hidden, *lists), wanted))
+            places, judged, wanted = _targets(group, sequences, skip)
+            pending.append((_log_likelihoods(engine, hidden, places, judged), wanted))
             if progress:
                 progress(len(wanted))
         # Read back only now, so that the device never waits for the host.
@@ -77,11 +83,4 @@ def score(engine, sequences, progress=None) -> list[float]:
             values = values.double().tolist()
             for sequence, nodes in wanted:
                 result[sequence] = sum(values[node] for node in nodes)
-    return result
-
-
-def tokens_run(sequences) -> int:
-    """Return how many tokens :func:`score` puts through the model, padding not counted."""
-    skip = tries.shared_prefix(sequences)
-    widest = max(_WIDEST.values())
-    return skip + sum(map(len, tries.rows(sequences, skip, widest)))
+    return result, skip + sum(map(len, found))

@@ -37,8 +37,9 @@ def run(main) -> None:
     # Model files come from manifests; a run must never depend on what the hub answers today.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    status = 1
     try:
-        sys.exit(main())
+        status = main()
     except UserError as error:
         (log.error if log.handlers else print)(f"error: {error}")
     except ModuleNotFoundError as error:
@@ -49,4 +50,7 @@ def run(main) -> None:
         (log.error if log.handlers else print)(message)
     except Exception:
         log.exception("unexpected error")
-    sys.exit(1)
+    # At once: taking torch down lasts seconds, and a job killed in them loses outputs that were finished.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

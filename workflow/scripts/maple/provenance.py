@@ -12,7 +12,18 @@ from pathlib import Path
 
 from maple.files import write_json
 
-_PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "datasets", "evaluate", "numpy", "pandas")
+_PACKAGES = (
+    "torch",
+    "transformers",
+    "peft",
+    "bitsandbytes",
+    "accelerate",
+    "liger-kernel",
+    "datasets",
+    "evaluate",
+    "numpy",
+    "pandas",
+)
 
 
 def _git() -> dict:

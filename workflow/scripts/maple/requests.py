@@ -37,7 +37,7 @@ class Fitted:
 
 def encode(tokenizer, texts: list[str]) -> list[list[int]]:
     """Return the token ids of each text, special tokens as the tokenizer adds them."""
-    return tokenizer(texts, add_special_tokens=True)["input_ids"] if texts else []
+    return tokenizer(texts, return_attention_mask=False)["input_ids"] if texts else []
 
 
 def _first(tokenizer) -> int:

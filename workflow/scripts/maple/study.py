@@ -224,11 +224,12 @@ class Study:
             }
         )
 
-    def report_spec(self) -> str:
-        """What decides the report, besides tables and figures."""
-        part = {name: self.config["benchmarks"][name]["source"] for name in self.benchmarks}
+    def report_spec(self, benchmarks: list[str]) -> str:
+        """What decides a report on some of the benchmarks, besides tables and figures."""
+        part = {name: self.config["benchmarks"][name]["source"] for name in benchmarks}
+        missing = [name for name in self.benchmarks if name not in benchmarks]
         notes = [model["note"] for model in self.config["models"].values() if model["note"]]
-        return canonical({"study": self.config["study"], "benchmarks": part, "notes": notes})
+        return canonical({"study": self.config["study"], "benchmarks": part, "missing": missing, "notes": notes})
 
     # -- code ---------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from maple.errors import UserError
 from maple.logs import log
 
 _HEAD_ROWS = 64
+_JOURNAL_KEYS = ("step", "loss", "learning_rate", "gradient_norm")
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,69 @@ def _restore(tensors: dict, adapter: dict, optimiser, device) -> None:
         torch.cuda.set_rng_state(tensors["random.cuda"], device)
 
 
+@dataclass
+class _Progress:
+    """What moves from step to step: adapter weights by name, optimiser, schedule, one journal entry a step done."""
+
+    adapter: dict
+    optimiser: object
+    schedule: object
+    journal: list[dict]
+
+
+def _begin(model, method: dict, steps: int, folder, device) -> _Progress:
+    """Return the state to train from: that of the newest checkpoint in ``folder``, or a fresh one."""
+    import torch
+    from transformers import get_scheduler
+
+    adapter = {name: value for name, value in model.named_parameters() if value.requires_grad}
+    optimiser = torch.optim.AdamW(
+        adapter.values(), lr=method["learning_rate"], weight_decay=method.get("weight_decay", 0.0)
+    )
+    first, journal = 0, []
+    resumed = checkpoints.newest(folder)
+    if resumed:
+        facts, tensors = resumed
+        _restore(tensors, adapter, optimiser, device)
+        # A checkpoint sorts its keys; the journal's bytes must not tell whether the run was interrupted.
+        first, journal = facts["step"], [{key: entry[key] for key in _JOURNAL_KEYS} for entry in facts["journal"]]
+        log.info("resuming after step %d of %d", first, steps)
+    schedule = get_scheduler(
+        method["schedule"], optimiser, num_warmup_steps=method.get("warmup_steps", 0), num_training_steps=steps
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch expects an optimiser step before each of these
+        for _ in range(first):
+            schedule.step()
+    return _Progress(adapter, optimiser, schedule, journal)
+
+
+def _advance(progress: _Progress, batch: list[Example], method: dict, budget: int, device, parts) -> float:
+    """Take one optimiser step on a batch, enter it in the journal, and return its loss.
+
+    Raises:
+        UserError: The loss is not a number.
+    """
+    import torch
+
+    step = len(progress.journal) + 1
+    count = sum(sum(example.learned[1:]) for example in batch)
+    total = 0.0
+    for group in micro_batches(batch, budget):
+        total += accumulate(*parts, group, 1 / count, device)
+    norm = float(torch.nn.utils.clip_grad_norm_(progress.adapter.values(), method["max_grad_norm"]))
+    loss = float(total) / count
+    if not math.isfinite(loss) or not math.isfinite(norm):
+        names = ", ".join(example.identifier for example in batch)
+        raise UserError(f"the loss is {loss} at step {step} (records {names}): lower methods.*.learning_rate")
+    rate = progress.schedule.get_last_lr()[0]
+    progress.optimiser.step()
+    progress.schedule.step()
+    progress.optimiser.zero_grad(set_to_none=True)
+    progress.journal.append(dict(zip(_JOURNAL_KEYS, (step, loss, rate, norm), strict=True)))
+    return loss
+
+
 def train(model, examples: list[Example], spec: dict, folder, settings: dict, device, parts, every: float):
     """Train the adapter of ``model`` in place, resuming from a checkpoint if there is one.
 
@@ -187,68 +251,32 @@ def train(model, examples: list[Example], spec: dict, folder, settings: dict, de
         every: Seconds between checkpoints.
 
     Returns:
-        Facts: steps, tokens, seconds of this process, final loss.
+        The journal, one entry a step, and facts: steps, the step resumed at, tokens and seconds of this process.
 
     Raises:
         UserError: The loss is not a number; the step and the records are named.
     """
-    import torch
     from tqdm import tqdm
-    from transformers import get_scheduler
 
     method = spec["method"]
     plan = Plan(examples, method["batch_size"], method["epochs"], spec["seed"])
-    adapter = {name: value for name, value in model.named_parameters() if value.requires_grad}
-    optimiser = torch.optim.AdamW(
-        adapter.values(), lr=method["learning_rate"], weight_decay=method.get("weight_decay", 0.0)
-    )
-    first, journal = 0, []
-    resumed = checkpoints.newest(folder)
-    if resumed:
-        facts, tensors = resumed
-        _restore(tensors, adapter, optimiser, device)
-        first, journal = facts["step"], facts["journal"]
-        log.info("resuming after step %d of %d", first, plan.steps)
-    schedule = get_scheduler(
-        method["schedule"], optimiser, num_warmup_steps=method.get("warmup_steps", 0), num_training_steps=plan.steps
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch expects an optimiser step before each of these
-        for _ in range(first):
-            schedule.step()
-
+    progress = _begin(model, method, plan.steps, folder, device)
+    first = len(progress.journal)
     begin = last_save = time.monotonic()
-    tokens_here = 0
+    tokens = 0
     bar = tqdm(range(first, plan.steps), initial=first, total=plan.steps, unit="step", mininterval=2.0)
     for step in bar:
         batch = plan.batch(step)
-        count = sum(sum(example.learned[1:]) for example in batch)
-        total = 0.0
-        for group in micro_batches(batch, settings["tokens"]):
-            total += accumulate(*parts, group, 1 / count, device)
-        norm = torch.nn.utils.clip_grad_norm_(adapter.values(), method["max_grad_norm"])
-        loss = float(total) / count
-        if not math.isfinite(loss) or not math.isfinite(float(norm)):
-            names = ", ".join(example.identifier for example in batch)
-            raise UserError(f"the loss is {loss} at step {step + 1} (records {names}): lower methods.*.learning_rate")
-        rate = schedule.get_last_lr()[0]
-        optimiser.step()
-        schedule.step()
-        optimiser.zero_grad(set_to_none=True)
-        tokens_here += sum(len(example.tokens) for example in batch)
-        journal.append({"step": step + 1, "loss": loss, "learning_rate": rate, "gradient_norm": float(norm)})
-        speed = tokens_here / (time.monotonic() - begin)
+        loss = _advance(progress, batch, method, settings["tokens"], device, parts)
+        tokens += sum(len(example.tokens) for example in batch)
+        speed = tokens / (time.monotonic() - begin)
         bar.set_postfix_str(f"loss {loss:.3f}, {speed:.0f} tokens/s", refresh=False)
         if time.monotonic() - last_save >= every and step + 1 < plan.steps:
-            checkpoints.save(folder, step + 1, _state(adapter, optimiser, device), {"journal": journal})
+            state = _state(progress.adapter, progress.optimiser, device)
+            checkpoints.save(folder, step + 1, state, {"journal": progress.journal})
             last_save = time.monotonic()
-    seconds = time.monotonic() - begin
-    return journal, {
-        "steps": plan.steps,
-        "resumed_at": first,
-        "tokens": tokens_here,
-        "train_seconds": round(seconds, 2),
-    }
+    seconds = round(time.monotonic() - begin, 2)
+    return progress.journal, {"steps": plan.steps, "resumed_at": first, "tokens": tokens, "train_seconds": seconds}
 
 
 def export(model, folder, base_name: str) -> None:

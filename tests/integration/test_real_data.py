@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -32,6 +33,51 @@ def test_every_published_item_is_read(items):
         assert Counter(record["gold"] for record in records) == dict.fromkeys(benchmarks.DECLARED["xnli"].options, 830)
         golds.append([record["gold"] for record in records])
     assert golds.count(golds[0]) == 4
+
+
+COUNTS = {
+    "xcopa": {"validation": (100, ["en", "et", "ht", "id", "it", "qu", "sw", "ta", "th", "tr", "vi", "zh"]),
+              "test": (500, ["en", "et", "ht", "id", "qu", "ta", "tr", "vi", "zh"])},
+    "xstorycloze": {"validation": (1511, ["id", "sw", "zh"]), "train": (360, ["sw", "zh"])},
+    "belebele": {"test": (900, ["af", "en", "ig", "sn"])},
+    "belebele_grouped": {"test": (900, ["de"])},
+    "xquad": {"validation": (1190, ["ar", "el", "en", "es", "ro", "ru", "th", "tr", "zh"])},
+    "mlqa/dev": {"validation": (None, ["en", "es", "vi", "zh"])},
+}  # fmt: skip
+MLQA = {"en": 1148, "es": 500, "vi": 511, "zh": 504}
+
+
+@pytest.mark.parametrize("folder", COUNTS)
+def test_every_published_record_is_read(folder):
+    name = re.split("[_/]", folder)[0]
+    settings = {"benchmark": name, "source": "local", "path": f"{REAL}/{'mlqa' if name == 'mlqa' else folder}"}
+    for split, (count, codes) in COUNTS[folder].items():
+        for code in codes:
+            items = benchmark_sources.read(settings, code, split)
+            assert len(items) == (count or MLQA[code]), (folder, split, code)
+            assert all(a in item["fields"]["context"] for item in items for a in item.get("answers", []))
+
+
+def test_xcopas_question_can_come_from_english():
+    settings = {"benchmark": "xcopa", "source": "local", "path": f"{REAL}/xcopa"}
+    english = [item["fields"]["question"] for item in benchmark_sources.read(settings, "en", "validation")]
+    for code in ("th", "sw", "tr"):
+        own = [item["fields"]["question"] for item in benchmark_sources.read(settings, code, "validation")]
+        mended = benchmark_sources.read({**settings, "question_from": "en"}, code, "validation")
+        assert [item["fields"]["question"] for item in mended] == english != own
+    assert {item["fields"]["question"] for item in benchmark_sources.read(settings, "th", "validation")} == {"effect"}
+
+
+def test_demonstrations_come_from_another_split():
+    settings = {"benchmark": "xstorycloze", "source": "local", "path": f"{REAL}/xstorycloze", "split": "validation"}
+    four = benchmark_sources.demonstrations({**settings, "shots": 4}, "sw")
+    eight = benchmark_sources.demonstrations({**settings, "shots": 8}, "sw")
+    assert len(eight) == 8 and eight[:4] == four and {item["language"] for item in four} == {"sw"}
+    evaluated = {item["id"] for item in benchmark_sources.read(settings, "sw", "validation")}
+    assert not evaluated & {item["id"] for item in eight}
+    # The benchmark is parallel: every language shows the same stories.
+    other = benchmark_sources.demonstrations({**settings, "shots": 8}, "zh")
+    assert [item["gold"] for item in other] == [item["gold"] for item in eight]
 
 
 def test_gemma_is_above_chance_on_english(items, tmp_path):

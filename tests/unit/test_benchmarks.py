@@ -1,0 +1,99 @@
+import json
+
+import pytest
+
+from maple import answers, benchmark_sources, config
+from maple.benchmarks import DECLARED, normalise
+from maple.errors import UserError
+from maple.requests import Sequence
+
+XCOPA = {"premise": "p", "choice1": "a", "choice2": "b", "question": "cause", "label": 1, "idx": 7}
+SQUAD = {
+    "data": [{"paragraphs": [{"context": "c x", "qas": [{"id": "1", "question": "q", "answers": [{"text": "x"}]}]}]}]
+}
+
+
+def test_a_choice_item():
+    (item,) = normalise([XCOPA], DECLARED["xcopa"], "et", "f")
+    assert item["id"] == "7" and item["gold"] == "choice2" and item["options"] == ["choice1", "choice2"]
+
+
+def test_a_label_may_be_text_or_number():
+    assert normalise([XCOPA | {"label": "1"}], DECLARED["xcopa"], "et", "f")[0]["gold"] == "choice2"
+
+
+@pytest.mark.parametrize(
+    ("name", "record", "expected"),
+    [
+        ("xcopa", XCOPA | {"question": "why"}, "question 'why' is not one of cause, effect"),
+        ("xcopa", XCOPA | {"label": 2}, "label '2' is not one of 0, 1"),
+        ("xcopa", XCOPA | {"choice2": ""}, "'choice2' is missing or empty"),
+        ("xquad", {"id": "1", "context": "c", "question": "q", "answers": []}, "it has no answer"),
+    ],
+)
+def test_bad_records_are_named(name, record, expected):
+    with pytest.raises(UserError, match="f, record 1: .*") as error:
+        normalise([record], DECLARED[name], "et", "f")
+    assert expected in str(error.value)
+
+
+def test_squads_layout(tmp_path):
+    (tmp_path / "xquad.ro.json").write_text(json.dumps(SQUAD))
+    settings = {"benchmark": "xquad", "source": "local", "path": str(tmp_path)}
+    (item,) = benchmark_sources.read(settings, "ro", "validation")
+    assert item["answers"] == ["x"] and item["fields"] == {"context": "c x", "question": "q"}
+    (tmp_path / "xquad.ro.json").write_text(json.dumps({"data": [{"paragraphs": [{}]}]}))
+    with pytest.raises(UserError, match="not in SQuAD's layout"):
+        benchmark_sources.read(settings, "ro", "validation")
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"benchmark": "belebele", "source": "sample", "split": "test"}, "Belebele has no other"),
+        ({"benchmark": "xnli", "source": "local", "path": "x", "split": "validation"}, "another split than validation"),
+        ({"benchmark": "xnli", "source": "sample", "split": "test"}, "the sample data have no second split"),
+    ],
+)
+def test_shots_that_cannot_be(settings, expected):
+    with pytest.raises(UserError, match=expected):
+        benchmark_sources.demonstrations(settings | {"shots": 2}, "en")
+
+
+def test_generated_answers_are_read_or_unparsed():
+    letters = {"A": " A", "B": " B"}
+    words = {"entailment": " True", "neutral": " Neither", "contradiction": " False"}
+    for options, text, expected in (
+        (letters, " B", "B"),
+        (letters, "(b) because", "B"),
+        (letters, " Bananas", None),
+        (letters, "", None),
+        (letters, "I think B", None),
+        (words, "\nneither.", "neutral"),
+        (words, "Trueish", None),
+        ({"c": " choice1", "d": " choice10"}, "choice10", "d"),
+    ):
+        found = answers.from_text(options, text)
+        assert found["prediction"] == expected and found["tied"] == ([expected] if expected else []), text
+    assert answers.from_text({}, " in 1998 ")["prediction"] == "in 1998"
+    assert answers.from_text({}, "  ")["prediction"] is None
+
+
+def test_likelihood_keeps_every_score_and_reports_ties():
+    options = {"a": " é", "b": " xyz"}
+    scored = [(Sequence((0, 0), (1, 2, 3), 1), -4.0), (Sequence((0, 1), (1, 2), 1), -4.0)]
+    found = answers.by_likelihood(options, scored)
+    assert found["tied"] == ["a", "b"] and found["prediction"] == "a"
+    assert found["options"]["a"] == {"sum": -4.0, "per_token": -2.0, "per_byte": pytest.approx(-4 / 3, abs=1e-6)}
+
+
+def test_config_refuses_what_a_benchmark_cannot():
+    raw = config.load("config/config.yaml")
+    for name, part, expected in (
+        ("xnli", {"question_from": "en"}, "only xcopa has that field"),
+        ("xquad", {"scoring": "likelihood"}, "its answers are in words"),
+    ):
+        changed = json.loads(json.dumps(raw))
+        changed["benchmarks"][name].update(part)
+        with pytest.raises(UserError, match=expected):
+            config.resolve(changed)

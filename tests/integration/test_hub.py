@@ -33,7 +33,7 @@ hub.BASE_DELAY = 0
 time.sleep = lambda seconds: None  # huggingface_hub's own delays
 logs.setup_logging()
 name, arguments = json.loads(sys.argv[1])
-logs.run(lambda: print(getattr(hub, name)(*arguments)))
+logs.run(lambda: print(getattr(hub, name)(*arguments)) or 0)
 """
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from transformers import DynamicCache
 
+from maple.tries import Row
+
 # With a vocabulary of 262,144 the fp32 logits of one row are a megabyte.
 _LOGITS_BYTES = {"cpu": 2**26, "cuda": 2**29}
 # Tokens of a padded batch: beyond this nothing gets faster, and rows of one batch differ more in width.
@@ -51,19 +53,12 @@ class Engine:
         """Return the keys and values of each layer for a prefix, or ``None`` for an empty one."""
         if not tokens:
             return None
-        cache = DynamicCache()
+        row = Row()
+        row.add(0, tokens, 0)
         with torch.inference_mode():
-            self.trunk(
-                input_ids=torch.tensor([tokens], device=self.device),
-                past_key_values=cache,
-                use_cache=True,
-                attention_mask=self.masks(
-                    torch.ones(1, 1, len(tokens), len(tokens), dtype=torch.bool).tril().to(self.device),
-                    *[torch.arange(len(tokens), device=self.device)[None]] * 2,
-                ),
-                position_ids=torch.arange(len(tokens), device=self.device)[None],
-            )
-        return [(layer.keys, layer.values) for layer in cache.layers]
+            _, cache = self.run([row], None, keep=True)
+        # The row was padded at its end.
+        return [(layer.keys[:, :, : len(tokens)], layer.values[:, :, : len(tokens)]) for layer in cache.layers]
 
     def masks(self, visible, positions, key_positions):
         """Return the mask in the form the architecture takes: limited to the window where attention slides.

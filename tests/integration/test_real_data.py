@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from workspace import ROOT
 
-from maple import benchmark_sources, benchmarks, files, model_sources, models, prediction
+from maple import benchmark_sources, benchmarks, files, instructions, model_sources, models, prediction
 from maple.canonical import canonical
 from maple.config import load
 from maple.prompts import PromptSet
@@ -78,6 +78,37 @@ def test_demonstrations_come_from_another_split():
     # The benchmark is parallel: every language shows the same stories.
     other = benchmark_sources.demonstrations({**settings, "shots": 8}, "zh")
     assert [item["gold"] for item in other] == [item["gold"] for item in eight]
+
+
+RECORDS = {
+    "en": 999 + 175,
+    "fi": 200 + 104 + 117,
+    "fr": 256 + 175,
+    "ja": 669,
+    "ko": 252,
+    "ru": 137,
+    "vi": 1030,
+    "zh": 1175,
+}
+
+
+def test_every_instruction_format_is_read(tmp_path):
+    source = {"source": "local", "path": f"{REAL}/instructions", "languages": list(RECORDS)}
+    spec = {
+        "sources": [source],
+        "overlap": {"xquad": {"source": "local", "path": f"{REAL}/xquad", "split": "validation"}},
+    }
+    instructions.prepare(canonical(spec), "code", tmp_path / "index.json")
+    index = json.loads((tmp_path / "index.json").read_text())
+    dropped = Counter()
+    for by_language in index["dropped"].values():
+        dropped.update(by_language)
+    assert {code: index["records"][code] + dropped[code] for code in RECORDS} == RECORDS
+    assert sum(dropped.values()) < 0.05 * sum(RECORDS.values())
+    assert all(
+        [message["role"] for message in record["messages"]] == ["user", "assistant"] * (len(record["messages"]) // 2)
+        for record in files.read_jsonl(tmp_path / "records.jsonl")
+    )
 
 
 def test_gemma_is_above_chance_on_english(items, tmp_path):

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from maple import benchmark_sources, files, instructions
+from maple import benchmark_sources, files
 from maple.canonical import canonical
 from maple.errors import UserError
 
@@ -74,25 +74,6 @@ def test_an_index_keeps_other_languages_of_the_same_spec(tmp_path):
     assert set(json.loads(index.read_text())["files"]) == {"en.jsonl", "sw.jsonl"}
     benchmark_sources.prepare(spec, "other code", index, ["sw"])
     assert set(json.loads(index.read_text())["files"]) == {"sw.jsonl"}
-
-
-@pytest.mark.parametrize(
-    ("record", "expected"),
-    [
-        ({"instruction": "a", "output": " "}, "output is empty"),
-        ({"instruction": "", "output": "b"}, "instruction is empty"),
-        ({"output": "b"}, "'instruction' is missing"),
-    ],
-)
-def test_bad_instructions_are_named(record, expected):
-    with pytest.raises(UserError, match=expected):
-        instructions.normalise(record, "x", "en", "file, record 1")
-
-
-def test_input_joins_the_instruction():
-    record = instructions.normalise({"instruction": "Add.", "input": "1 2", "output": "3"}, "x", "en", "f")
-    assert record["messages"][0]["content"] == "Add.\n\n1 2"
-    assert [learn for _, learn in instructions.render(record["messages"])] == [False, False, False, True]
 
 
 def test_a_failed_write_leaves_nothing(tmp_path):

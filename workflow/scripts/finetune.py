@@ -8,7 +8,7 @@ from pathlib import Path
 
 from maple import manifests
 from maple.errors import UserError
-from maple.files import read_json, read_jsonl, sha256_file, write_json, write_jsonl
+from maple.files import read_json, read_jsonl, write_json, write_jsonl
 from maple.logs import add_log_argument, log, run, setup_logging
 
 
@@ -92,7 +92,7 @@ def main(argv=None) -> int:
     from maple.scratch import scratch
 
     spec = json.loads(args.spec)
-    inputs = {"model": sha256_file(args.model), "data": sha256_file(args.data)}
+    inputs = {name: manifests.identity(read_json(path)) for name, path in (("model", args.model), ("data", args.data))}
     expected = {"spec": spec, "code": args.code, "inputs": inputs}
     with scratch(args.scratch, expected) as folder:
         # Another process may have finished this very adapter while we waited for its lock.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from maple import manifests, prediction
 from maple.errors import UserError
-from maple.files import read_json, sha256_file
+from maple.files import read_json
 from maple.logs import add_log_argument, log, run, setup_logging
 from maple.prompts import PromptSet
 
@@ -122,7 +122,8 @@ def main(argv=None) -> int:
     adapter = read_json(args.adapter) if args.adapter else None
     keys = language_keys(args, spec, items, model, adapter, prompts)
     languages = [path.stem for path in args.out]
-    inputs = {"model": sha256_file(args.model)} | ({"adapter": sha256_file(args.adapter)} if adapter else {})
+    parts = {"model": model} | ({"adapter": adapter} if adapter else {})
+    inputs = {name: manifests.identity(part) for name, part in parts.items()}
     args.index.parent.mkdir(parents=True, exist_ok=True)
     with scratch(args.scratch, ["predict", str(args.index), args.spec, args.code, inputs]) as finished:
         kept, missing = prediction.plan(args.index, languages, keys, finished)

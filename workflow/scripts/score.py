@@ -6,7 +6,7 @@ from pathlib import Path
 
 from maple import manifests, statistics
 from maple.benchmarks import DECLARED
-from maple.files import read_jsonl, replaced, sha256_file
+from maple.files import read_jsonl, replaced
 from maple.logs import add_log_argument, log, run, setup_logging
 
 METRICS = Path(__file__).resolve().parents[1] / "metrics"
@@ -97,7 +97,7 @@ def main(argv=None) -> int:
         args.out,
         spec=args.spec,
         code=args.code,
-        inputs={"predictions": sha256_file(args.predictions)},
+        inputs={"predictions": manifests.identity(index)},
         files={items.name: manifests.describe(items)},
         metric=benchmark.metric,
         scoring=index["spec"]["scoring"],

@@ -80,6 +80,8 @@ def _explain(error) -> str:
     if error.validator == "dependentRequired":
         return f"{where}: {error.message}"
     if error.validator == "anyOf" or error.validator == "not":
+        if where.startswith("instructions"):
+            return f"{where} needs either 'source' and 'languages', or 'sources'"
         return f"{where} needs exactly one of 'alpha' and 'alpha_per_rank'"
     if value is False and "languages" in where:
         return f'{where} is false: YAML reads an unquoted no as false; write "no" in quotes, or nb for Bokmål'
@@ -119,7 +121,9 @@ def _check_references(config: dict, name: str) -> None:
     table = languages.load()
     for section in ("benchmarks", "instructions"):
         for slug, part in config[section].items():
-            for code in [*part["languages"], *part.get("limits", {})]:
+            listed = [*part.get("languages", []), *part.get("limits", {})]
+            listed += [code for source in part.get("sources", []) for code in source["languages"]]
+            for code in listed:
                 if code not in table:
                     raise UserError(
                         f"{name}: {section}.{slug}.languages: unknown language {code!r}; see config/languages.csv"

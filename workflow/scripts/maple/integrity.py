@@ -6,7 +6,7 @@ from pathlib import Path
 
 from maple import manifests
 from maple.errors import UserError
-from maple.files import read_json, sha256_file
+from maple.files import read_json
 from maple.model_sources import folder_of
 
 
@@ -83,7 +83,7 @@ def problem(node: Node) -> str | None:
     for name, source in node.inputs.items():
         if not Path(source).is_file():
             return f"its input {source} is missing"
-        if found["inputs"].get(name) != sha256_file(source):
+        if found["inputs"].get(name) != manifests.identity(read_json(source)):
             return f"made from another {source}"
     return None
 

@@ -9,7 +9,7 @@ nothing; the command that reads a payload checks it against its manifest first.
 import json
 from pathlib import Path
 
-from maple.canonical import canonical
+from maple.canonical import canonical, digest
 from maple.errors import UserError
 from maple.files import read_json, sha256_file, write_json
 
@@ -54,6 +54,15 @@ def read(path, only=None) -> dict:
             f"{bad[0]}: run `python workflow/scripts/verify.py --remove-bad`, then the same snakemake command again"
         )
     return manifest
+
+
+def identity(manifest: dict) -> str:
+    """Return the digest of what a manifest's payload holds.
+
+    Users of a payload record this and not the manifest's own checksum: a manifest that changed while its payload
+    did not, because another way led to the same bytes, makes nothing stale.
+    """
+    return digest({name: entry["sha256"] for name, entry in manifest["files"].items()})
 
 
 def canonical_spec(manifest: dict) -> str:

@@ -5,6 +5,7 @@ configuration and small files, and is cheap to import: every cluster job parses 
 """
 
 import itertools
+import json
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from maple.files import sha256_file
 from maple.systems import System
 
 SAMPLE = ROOT / "resources/sample"
+_SOURCE_KEYS = ("source", "path", "id", "revision", "layout", "languages")
 
 
 @lru_cache
@@ -154,11 +156,22 @@ class Study:
     def instructions_spec(self, data: str) -> str:
         """What decides an instruction set."""
         part = neutral(self.config["instructions"][data], ("instructions", "*"))
-        spec = {key: value for key, value in part.items() if key != "name"}
-        if part["source"] != "hub":
-            folder = SAMPLE / "instructions" if part["source"] == "sample" else Path(part["path"])
-            spec["content"] = _content(folder, (".jsonl", ".json"))
+        spec = {key: value for key, value in part.items() if key not in {"name", "sources", *_SOURCE_KEYS}}
+        single = [{key: part[key] for key in _SOURCE_KEYS if key in part}]
+        spec["sources"] = []
+        for source in part.get("sources", single):
+            own = {key: value for key, value in source.items() if (key, value) != ("weight", 1)}
+            if source["source"] != "hub":
+                folder = SAMPLE / "instructions" if source["source"] == "sample" else Path(source["path"])
+                own["content"] = _content(folder, (".jsonl", ".json"))
+            spec["sources"].append(own)
+        spec["overlap"] = {name: self._overlap_source(name) for name in self.benchmarks}
         return canonical(spec)
+
+    def _overlap_source(self, benchmark: str) -> dict:
+        """Return where the text of a benchmark lies that training data must not repeat."""
+        spec = json.loads(self.items_spec(benchmark))
+        return {key: spec[key] for key in ("source", "path", "revision", "split", "content") if key in spec}
 
     def finetune_spec(self, system: str) -> str:
         """What decides an adapter, besides the base model and the data."""

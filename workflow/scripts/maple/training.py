@@ -10,7 +10,7 @@ import time
 import warnings
 from dataclasses import dataclass
 
-from maple import checkpoints, instructions
+from maple import chat, checkpoints
 from maple.errors import UserError
 from maple.logs import log
 
@@ -32,7 +32,7 @@ def tokenise(record: dict, tokenizer) -> Example:
     tokens, learned = [], []
     if tokenizer.bos_token_id is not None:
         tokens, learned = [tokenizer.bos_token_id], [False]
-    for text, learn in instructions.render(record["messages"]):
+    for text, learn in chat.render(record["messages"]):
         piece = tokenizer.encode(text, add_special_tokens=False)
         if learn and tokenizer.eos_token_id is not None:
             piece = [*piece, tokenizer.eos_token_id]

@@ -25,6 +25,7 @@ NOTICED_BY = {
     "benchmarks": {"prepare_benchmark", "prepare_instructions", "score", "gather", "plot_by_lang", "report"},
     "benchmark_sources": {"prepare_benchmark", "prepare_instructions"},
     "hub": {"prepare_model", "prepare_benchmark", "prepare_instructions", "finetune", "predict"},
+    "adapters": {"finetune", "predict"},
     "chat": {"finetune"},
     "instructions": {"prepare_instructions"},
     "instruction_sources": {"prepare_instructions"},

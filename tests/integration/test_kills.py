@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -68,6 +69,18 @@ def test_a_killed_job_continues(prepared, expected, tmp_path):
     assert not (study.folder / ADAPTER / "adapter.json").exists()
     study.run(f"{ADAPTER}/adapter.json")
     assert "resuming after step" in log(study)
+    assert payload(study) == expected
+
+
+def test_sigterm_keeps_the_step_and_asks_for_a_retry(prepared, expected, tmp_path):
+    study = prepared.copy(tmp_path / "maple")
+    run, job = start(study)
+    job.send_signal(signal.SIGTERM)
+    assert run.wait(60) != 0
+    text = log(study)
+    kept = int(re.search(r"asked to stop: step (\d+) of", text)[1])
+    study.run(f"{ADAPTER}/adapter.json")
+    assert f"resuming after step {kept} of" in log(study)
     assert payload(study) == expected
 
 

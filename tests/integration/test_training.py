@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny import ARCHITECTURES, COMMON, CPU, load
 
-from maple import checkpoints, model_sources, models, training
+from maple import adapters, checkpoints, model_sources, models, training
 from maple.canonical import canonical
 from maple.errors import UserError
 
@@ -45,7 +45,7 @@ def manifest(request, tmp_path_factory):
 def tuned(manifest, folder, seed=0, stop_after=None, monkeypatch=None):
     model, tokenizer = load(manifest, 16)
     spec = {"bits": 16, "rank": 4, "seed": seed, "method": METHOD}
-    model = training.attach_new_adapter(model, spec)
+    model = adapters.attach_new(model, spec)
     examples = [training.tokenise(record, tokenizer) for record in RECORDS]
     folder.mkdir(exist_ok=True)
     if stop_after:
@@ -112,7 +112,7 @@ def test_an_attached_adapter_changes_the_logits_as_the_arithmetic_says(manifest,
 
     model, tokenizer = models.load_base(manifest, bits, CPU)
     spec = {"bits": bits, "rank": 4, "seed": 0, "method": METHOD}
-    fresh = training.attach_new_adapter(model, spec)
+    fresh = adapters.attach_new(model, spec)
     with torch.no_grad():
         for name, value in fresh.named_parameters():
             if "lora_B" in name:
@@ -137,7 +137,7 @@ def test_an_attached_adapter_changes_the_logits_as_the_arithmetic_says(manifest,
 def test_nan_stops_with_the_step_and_the_records(manifest, tmp_path):
     model, tokenizer = load(manifest)
     spec = {"bits": 16, "rank": 4, "seed": 0, "method": METHOD | {"learning_rate": 1e30}}
-    model = training.attach_new_adapter(model, spec)
+    model = adapters.attach_new(model, spec)
     examples = [training.tokenise(record, tokenizer) for record in RECORDS]
     with pytest.raises(UserError, match=r"step \d+ \(records r\d"):
         training.train(model, examples, spec, tmp_path, {"tokens": 64}, CPU, models.causal_parts(model), 60)

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 from pathlib import Path
 
 from maple import manifests
@@ -36,9 +37,16 @@ def is_current(out: Path, expected: dict) -> bool:
     return same and not manifests.damage(out.parent, found["files"])
 
 
+def stop_flag():
+    """Return a function that says whether SIGTERM has come, a scheduler's word before it takes a job away."""
+    came = []
+    signal.signal(signal.SIGTERM, lambda *_: came.append(True))
+    return lambda: bool(came)
+
+
 def make(args, spec: dict, expected: dict, scratch_folder: Path) -> None:
     """Train in the scratch folder, then put the adapter in place, its manifest last."""
-    from maple import devices, models, training
+    from maple import adapters, devices, models, training
     from maple.provenance import Recorder
 
     recorder = Recorder()
@@ -50,8 +58,8 @@ def make(args, spec: dict, expected: dict, scratch_folder: Path) -> None:
     log.info("spec %s on %s with %s", args.spec, device, settings)
 
     model, tokenizer = models.load_base(args.model, spec["bits"], device)
-    model = training.attach_new_adapter(model, spec)
-    trained = sum(value.numel() for value in model.parameters() if value.requires_grad)
+    model = adapters.attach_new(model, spec)
+    trained = adapters.count(model)
     index = manifests.read(args.data)
     records = read_jsonl(args.data.parent / next(iter(index["files"])))
     examples = [training.tokenise(record, tokenizer) for record in records]
@@ -62,7 +70,7 @@ def make(args, spec: dict, expected: dict, scratch_folder: Path) -> None:
 
     parts = models.causal_parts(model)
     journal, facts = training.train(
-        model, fitting, spec, scratch_folder, settings, device, parts, args.checkpoint_seconds
+        model, fitting, spec, scratch_folder, settings, device, parts, args.checkpoint_seconds, stop_flag()
     )
     made = scratch_folder / "made"
     shutil.rmtree(made, ignore_errors=True)

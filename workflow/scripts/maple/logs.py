@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from maple.errors import UserError
+from maple.errors import Preempted, UserError
 
 log = logging.getLogger("maple")
 
@@ -42,6 +42,9 @@ def run(main) -> None:
         status = main()
     except UserError as error:
         (log.error if log.handlers else print)(f"error: {error}")
+    except Preempted as stopped:
+        log.warning("%s", stopped)
+        status = os.EX_TEMPFAIL
     except ModuleNotFoundError as error:
         message = (
             f"error: the package {error.name!r} is not installed in {sys.prefix}: "

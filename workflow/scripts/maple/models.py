@@ -5,7 +5,7 @@ import logging
 import warnings
 from pathlib import Path
 
-from maple import manifests
+from maple import adapters, manifests
 from maple.errors import UserError
 from maple.files import read_json
 from maple.model_sources import folder_of
@@ -102,10 +102,10 @@ def attach(model, adapter_manifest):
     manifests.read(adapter_manifest)
     tuned = PeftModel.from_pretrained(model, Path(adapter_manifest).parent, is_trainable=False)
     for name, parameter in tuned.named_parameters():
-        if "lora_" in name and model.dtype == torch.bfloat16:
+        if ("lora_" in name or "ia3_" in name) and model.dtype == torch.bfloat16:
             parameter.data = parameter.data.bfloat16()
     tuned.eval()
-    return tuned
+    return adapters.keep_dtype(tuned)
 
 
 def causal_parts(model):

@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from maple import languages
+from maple.adapters import WITHOUT_RANK
 from maple.benchmarks import DECLARED
 from maple.canonical import canonical, digest
 from maple.config import ROOT, neutral
@@ -63,8 +64,14 @@ class Study:
                 found.add(System(model, bits))
                 if "data" in block:
                     tuned = itertools.product(block["data"], block["methods"], block["ranks"], block.get("seeds", [0]))
-                    found.update(System(model, bits, *coordinates) for coordinates in tuned)
+                    found.update(
+                        System(model, bits, data, method, 1 if self._rankless(method) else rank, seed)
+                        for data, method, rank, seed in tuned
+                    )
         return sorted(found, key=lambda s: (s.model, s.bits, not s.is_base, s.data, s.method, s.rank, s.seed))
+
+    def _rankless(self, method: str) -> bool:
+        return self.config["methods"][method]["kind"] in WITHOUT_RANK
 
     @property
     def adapters(self) -> list[System]:
@@ -88,7 +95,7 @@ class Study:
         if system.is_base:
             return f"{name}, untuned"
         method = self.config["methods"][system.method]["name"]
-        words = f"{name}, {method} rank {system.rank}"
+        words = f"{name}, {method}" + ("" if self._rankless(system.method) else f" rank {system.rank}")
         if len({other.data for other in self.adapters}) > 1:
             words += f", {self.config['instructions'][system.data]['name']}"
         if len({other.seed for other in self.adapters}) > 1:

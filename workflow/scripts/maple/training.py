@@ -1,4 +1,4 @@
-"""Finetuning one adapter: LoRA on a 16-bit base, QLoRA on a 4- or 8-bit one.
+"""Training the adapter on a frozen base.
 
 The loss is on the response only and logits are computed only where a label stands. Of Gemma's 270M
 weights 170M are its output layer, so this saves most of the time and memory there.
@@ -11,7 +11,7 @@ import warnings
 from dataclasses import dataclass
 
 from maple import chat, checkpoints
-from maple.errors import UserError
+from maple.errors import Preempted, UserError
 from maple.logs import log
 
 _HEAD_ROWS = 64
@@ -39,25 +39,6 @@ def tokenise(record: dict, tokenizer) -> Example:
         tokens += piece
         learned += [learn] * len(piece)
     return Example(record["id"], tuple(tokens), tuple(learned))
-
-
-def attach_new_adapter(model, spec: dict):
-    """Return the model with a fresh LoRA adapter in fp32 (Hu et al. 2021), seeded."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-
-    method = spec["method"]
-    torch.manual_seed(spec["seed"])
-    config = LoraConfig(
-        r=spec["rank"],
-        lora_alpha=method["alpha"],
-        lora_dropout=method.get("dropout", 0.0),
-        target_modules=method["target_modules"],
-        task_type="CAUSAL_LM",
-    )
-    tuned = get_peft_model(model, config)
-    tuned.train()
-    return tuned
 
 
 def head_loss(head, hidden, labels, scale: float):
@@ -215,7 +196,7 @@ def _advance(progress: _Progress, batch: list[Example], method: dict, budget: in
     """Take one optimiser step on a batch, enter it in the journal, and return its loss.
 
     Raises:
-        UserError: The loss is not a number.
+        UserError: The loss is not a number, or twice what guessing costs.
     """
     import torch
 
@@ -226,9 +207,10 @@ def _advance(progress: _Progress, batch: list[Example], method: dict, budget: in
         total += accumulate(*parts, group, 1 / count, device)
     norm = float(torch.nn.utils.clip_grad_norm_(progress.adapter.values(), method["max_grad_norm"]))
     loss = float(total) / count
-    if not math.isfinite(loss) or not math.isfinite(norm):
+    # Guessing every token costs the logarithm of the vocabulary.
+    if not math.isfinite(norm) or not loss <= 2 * math.log(parts[1].weight.shape[0]):
         names = ", ".join(example.identifier for example in batch)
-        raise UserError(f"the loss is {loss} at step {step} (records {names}): lower methods.*.learning_rate")
+        raise UserError(f"the loss is {loss:g} at step {step} (records {names}): lower methods.*.learning_rate")
     rate = progress.schedule.get_last_lr()[0]
     progress.optimiser.step()
     progress.schedule.step()
@@ -237,7 +219,9 @@ def _advance(progress: _Progress, batch: list[Example], method: dict, budget: in
     return loss
 
 
-def train(model, examples: list[Example], spec: dict, folder, settings: dict, device, parts, every: float):
+def train(
+    model, examples: list[Example], spec: dict, folder, settings: dict, device, parts, every: float, asked_to_stop=None
+):
     """Train the adapter of ``model`` in place, resuming from a checkpoint if there is one.
 
     Args:
@@ -249,12 +233,14 @@ def train(model, examples: list[Example], spec: dict, folder, settings: dict, de
         device: Where to compute.
         parts: ``(trunk, head)`` of the model.
         every: Seconds between checkpoints.
+        asked_to_stop: Called after each step; whether to write a checkpoint and stop.
 
     Returns:
         The journal, one entry a step, and facts: steps, the step resumed at, tokens and seconds of this process.
 
     Raises:
-        UserError: The loss is not a number; the step and the records are named.
+        UserError: The loss diverges; the step and the records are named.
+        Preempted: ``asked_to_stop`` said so; a checkpoint was written.
     """
     from tqdm import tqdm
 
@@ -271,10 +257,13 @@ def train(model, examples: list[Example], spec: dict, folder, settings: dict, de
         tokens += sum(len(example.tokens) for example in batch)
         speed = tokens / (time.monotonic() - begin)
         bar.set_postfix_str(f"loss {loss:.3f}, {speed:.0f} tokens/s", refresh=False)
-        if time.monotonic() - last_save >= every and step + 1 < plan.steps:
+        stop = asked_to_stop is not None and asked_to_stop()
+        if (stop or time.monotonic() - last_save >= every) and step + 1 < plan.steps:
             state = _state(progress.adapter, progress.optimiser, device)
             checkpoints.save(folder, step + 1, state, {"journal": progress.journal})
             last_save = time.monotonic()
+            if stop:
+                raise Preempted(f"asked to stop: step {step + 1} of {plan.steps} is kept")
     seconds = round(time.monotonic() - begin, 2)
     return progress.journal, {"steps": plan.steps, "resumed_at": first, "tokens": tokens, "train_seconds": seconds}
 

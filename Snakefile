@@ -26,4 +26,5 @@ rule all:
     default_target: True
     input:
         [f"{RESULTS}/figures/{name}_by_lang.pdf" for name in STUDY.benchmarks],
+        [f"{RESULTS}/figures/training_curves.pdf"] if STUDY.adapters else [],
         f"{RESULTS}/report.html",

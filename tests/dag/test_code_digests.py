@@ -10,7 +10,7 @@ from workspace import ROOT
 from maple import digests
 
 COMMANDS = ["prepare_model", "prepare_instructions", "prepare_benchmark", "finetune", "predict", "score", "gather",
-            "plot_by_lang", "report"]  # fmt: skip
+            "plot_by_lang", "plot_training", "report"]  # fmt: skip
 EVERY = set(COMMANDS)
 # Kept by hand, so that it is a second opinion on what the import closure finds.
 NOTICED_BY = {
@@ -49,7 +49,7 @@ NOTICED_BY = {
     "prediction": {"predict"},
     "spans": {"score"},
     "statistics": {"score", "gather"},
-    "plots": {"plot_by_lang"},
+    "plots": {"plot_by_lang", "plot_training"},
     "config": set(),
     "study": set(),
     "digests": set(),

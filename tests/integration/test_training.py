@@ -82,6 +82,27 @@ def test_a_damaged_checkpoint_is_passed_over(manifest, tmp_path, monkeypatch):
     assert tuned(manifest, tmp_path / "killed")[0] == whole
 
 
+def test_held_out_loss_is_journalled_and_survives_a_kill(manifest, tmp_path, monkeypatch):
+    import functools
+
+    model, tokenizer = load(manifest, 16)
+    examples = [training.tokenise(record, tokenizer) for record in RECORDS]
+    learned, held_out = training.split(examples, 1 / 3)
+    assert len(learned) == 4 and len(held_out) == 2 and not set(learned) & set(held_out)
+    assert training.split(examples[::-1], 1 / 3)[1] == held_out
+    train = training.train
+    monkeypatch.setattr(training, "train", functools.partial(train, held_out=held_out))
+    whole, journal = tuned(manifest, tmp_path / "whole")
+    looks = [entry for entry in journal if "held_out_loss" in entry]
+    assert [entry["step"] for entry in looks] == [0, 2, 3, 4, 6]
+    base = training.mean_loss(model, models.causal_parts(model), held_out, 64, CPU)
+    assert looks[0]["held_out_loss"] == pytest.approx(base, rel=1e-5)
+    assert looks[-1]["held_out_loss"] != pytest.approx(base, rel=1e-3)
+    with pytest.raises(KeyboardInterrupt), monkeypatch.context() as patch:
+        tuned(manifest, tmp_path / "killed", stop_after=3, monkeypatch=patch)
+    assert tuned(manifest, tmp_path / "killed") == (whole, journal)
+
+
 def test_seeds_differ(manifest, tmp_path):
     assert tuned(manifest, tmp_path / "a", 0)[0] != tuned(manifest, tmp_path / "b", 1)[0]
 

@@ -66,11 +66,15 @@ def make(args, spec: dict, expected: dict, scratch_folder: Path) -> None:
     fitting = [example for example in examples if len(example.tokens) <= spec["method"]["max_length"]]
     if not fitting:
         raise UserError(f"{args.data}: no record has at most {spec['method']['max_length']} tokens: raise max_length")
-    log.info("%d records, %d too long; %d trainable weights", len(fitting), len(examples) - len(fitting), trained)
+    too_long = len(examples) - len(fitting)
+    fitting, held_out = training.split(fitting, spec["method"].get("held_out", 0))
+    log.info(
+        "%d records, %d held out, %d too long; %d trainable weights", len(fitting), len(held_out), too_long, trained
+    )
 
     parts = models.causal_parts(model)
     journal, facts = training.train(
-        model, fitting, spec, scratch_folder, settings, device, parts, args.checkpoint_seconds, stop_flag()
+        model, fitting, spec, scratch_folder, settings, device, parts, args.checkpoint_seconds, held_out, stop_flag()
     )
     made = scratch_folder / "made"
     shutil.rmtree(made, ignore_errors=True)
@@ -87,10 +91,12 @@ def make(args, spec: dict, expected: dict, scratch_folder: Path) -> None:
         args.out,
         **expected | {"spec": args.spec},
         files=files,
-        records={"used": len(fitting), "too_long": len(examples) - len(fitting)},
+        records={"learned": len(fitting), "held_out": len(held_out), "too_long": too_long},
+        tokens={"learned_records": sum(len(example.tokens) for example in fitting)},
         trainable_parameters=trained,
     )
-    log.info("final loss %.4f after %d steps", journal[-1]["loss"], facts["steps"])
+    losses = [entry["loss"] for entry in journal if "loss" in entry]
+    log.info("final loss %.4f after %d steps", losses[-1], facts["steps"])
 
 
 def main(argv=None) -> int:

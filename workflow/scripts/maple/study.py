@@ -244,6 +244,16 @@ class Study:
             }
         )
 
+    def training_figure_spec(self, system: str | None = None) -> str:
+        """What decides the figure of training curves, of all adapters or of one: panel and line of each."""
+        members = []
+        for adapter in [self.system(system)] if system else self.adapters:
+            name = self.config["models"][adapter.model]["name"]
+            data, method = self.config["instructions"][adapter.data]["name"], self.config["methods"][adapter.method]
+            panel = f"{name}, {adapter.bits}-bit\n{data}, {method['name']}, seed {adapter.seed}"
+            members.append([panel, "" if self._rankless(adapter.method) else f"rank {adapter.rank}"])
+        return canonical({"study": self.config["study"], "adapters": members})
+
     def report_spec(self, benchmarks: list[str]) -> str:
         """What decides a report on some of the benchmarks, besides tables and figures."""
         part = {name: self.config["benchmarks"][name]["source"] for name in benchmarks}

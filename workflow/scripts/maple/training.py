@@ -4,6 +4,7 @@ The loss is on the response only and logits are computed only where a label stan
 weights 170M are its output layer, so this saves most of the time and memory there.
 """
 
+import hashlib
 import json
 import math
 import time
@@ -15,7 +16,9 @@ from maple.errors import Preempted, UserError
 from maple.logs import log
 
 _HEAD_ROWS = 64
-_JOURNAL_KEYS = ("step", "loss", "learning_rate", "gradient_norm")
+_JOURNAL_KEYS = ("step", "loss", "learning_rate", "gradient_norm", "held_out_loss")
+# Held-out loss is taken before the first step and after each of this many parts of the training.
+_EVALUATIONS = 4
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,8 @@ def micro_batches(examples: list[Example], budget: int) -> list[list[Example]]:
     return groups
 
 
-def accumulate(trunk, head, group: list[Example], scale: float, device):
-    """Add one group's gradients to the adapter and return its summed loss."""
+def supervised_states(trunk, group: list[Example], device):
+    """Return the hidden states that predict learned tokens, shape (rows, width), and these tokens."""
     import torch
 
     width = max(len(example.tokens) for example in group)
@@ -98,8 +101,13 @@ def accumulate(trunk, head, group: list[Example], scale: float, device):
     tokens, present, learned = tokens.to(device), present.to(device), learned.to(device)
     hidden = trunk(input_ids=tokens, attention_mask=present, use_cache=False).last_hidden_state
     # The state before a learned token predicts it.
-    supervised = hidden[:, :-1][learned[:, 1:]]
-    loss, gradient = head_loss(head, supervised, tokens[:, 1:][learned[:, 1:]], scale)
+    return hidden[:, :-1][learned[:, 1:]], tokens[:, 1:][learned[:, 1:]]
+
+
+def accumulate(trunk, head, group: list[Example], scale: float, device):
+    """Add one group's gradients to the adapter and return its summed loss."""
+    supervised, labels = supervised_states(trunk, group, device)
+    loss, gradient = head_loss(head, supervised, labels, scale)
     supervised.backward(gradient)
     return loss
 
@@ -157,11 +165,12 @@ def _restore(tensors: dict, adapter: dict, optimiser, device) -> None:
 
 @dataclass
 class _Progress:
-    """What moves from step to step: adapter weights by name, optimiser, schedule, one journal entry a step done."""
+    """What moves from step to step: adapter weights by name, optimiser, schedule, steps done, the journal so far."""
 
     adapter: dict
     optimiser: object
     schedule: object
+    step: int
     journal: list[dict]
 
 
@@ -180,7 +189,8 @@ def _begin(model, method: dict, steps: int, folder, device) -> _Progress:
         facts, tensors = resumed
         _restore(tensors, adapter, optimiser, device)
         # A checkpoint sorts its keys; the journal's bytes must not tell whether the run was interrupted.
-        first, journal = facts["step"], [{key: entry[key] for key in _JOURNAL_KEYS} for entry in facts["journal"]]
+        journal = [{key: entry[key] for key in _JOURNAL_KEYS if key in entry} for entry in facts["journal"]]
+        first = facts["step"]
         log.info("resuming after step %d of %d", first, steps)
     schedule = get_scheduler(
         method["schedule"], optimiser, num_warmup_steps=method.get("warmup_steps", 0), num_training_steps=steps
@@ -189,7 +199,7 @@ def _begin(model, method: dict, steps: int, folder, device) -> _Progress:
         warnings.simplefilter("ignore")  # torch expects an optimiser step before each of these
         for _ in range(first):
             schedule.step()
-    return _Progress(adapter, optimiser, schedule, journal)
+    return _Progress(adapter, optimiser, schedule, first, journal)
 
 
 def _advance(progress: _Progress, batch: list[Example], method: dict, budget: int, device, parts) -> float:
@@ -200,7 +210,7 @@ def _advance(progress: _Progress, batch: list[Example], method: dict, budget: in
     """
     import torch
 
-    step = len(progress.journal) + 1
+    step = progress.step + 1
     count = sum(sum(example.learned[1:]) for example in batch)
     total = 0.0
     for group in micro_batches(batch, budget):
@@ -215,12 +225,47 @@ def _advance(progress: _Progress, batch: list[Example], method: dict, budget: in
     progress.optimiser.step()
     progress.schedule.step()
     progress.optimiser.zero_grad(set_to_none=True)
-    progress.journal.append(dict(zip(_JOURNAL_KEYS, (step, loss, rate, norm), strict=True)))
+    progress.journal.append({"step": step, "loss": loss, "learning_rate": rate, "gradient_norm": norm})
+    progress.step = step
     return loss
 
 
+def split(examples: list[Example], share: float) -> tuple[list[Example], list[Example]]:
+    """Return the examples to learn from and those held out: the same ones for every system of a data set."""
+    count = round(share * len(examples))
+    order = sorted(examples, key=lambda example: hashlib.sha256(example.identifier.encode()).hexdigest())
+    return order[count:], order[:count]
+
+
+def mean_loss(model, parts, examples: list[Example], budget: int, device) -> float:
+    """Return the mean cross-entropy of the learned tokens, in nats, dropout off."""
+    import torch
+
+    total, count = 0.0, 0
+    model.eval()
+    with torch.no_grad():
+        for group in micro_batches(examples, budget):
+            hidden, labels = supervised_states(parts[0], group, device)
+            for start in range(0, len(labels), _HEAD_ROWS):
+                rows = slice(start, start + _HEAD_ROWS)
+                logits = parts[1](hidden[rows]).float()
+                total += float(torch.nn.functional.cross_entropy(logits, labels[rows], reduction="sum").double())
+            count += len(labels)
+    model.train()
+    return total / count
+
+
 def train(
-    model, examples: list[Example], spec: dict, folder, settings: dict, device, parts, every: float, asked_to_stop=None
+    model,
+    examples: list[Example],
+    spec: dict,
+    folder,
+    settings: dict,
+    device,
+    parts,
+    every: float,
+    held_out: list[Example] = (),
+    asked_to_stop=None,
 ):
     """Train the adapter of ``model`` in place, resuming from a checkpoint if there is one.
 
@@ -233,10 +278,12 @@ def train(
         device: Where to compute.
         parts: ``(trunk, head)`` of the model.
         every: Seconds between checkpoints.
+        held_out: Examples whose loss is journalled now and then.
         asked_to_stop: Called after each step; whether to write a checkpoint and stop.
 
     Returns:
-        The journal, one entry a step, and facts: steps, the step resumed at, tokens and seconds of this process.
+        The journal, one entry a step and one for each look at the held-out examples; and facts: steps, the
+        step resumed at, tokens and seconds of this process.
 
     Raises:
         UserError: The loss diverges; the step and the records are named.
@@ -247,13 +294,22 @@ def train(
     method = spec["method"]
     plan = Plan(examples, method["batch_size"], method["epochs"], spec["seed"])
     progress = _begin(model, method, plan.steps, folder, device)
-    first = len(progress.journal)
+    first = progress.step
+    looks = {round(plan.steps * part / _EVALUATIONS) for part in range(_EVALUATIONS + 1)} if held_out else set()
+
+    def look():
+        if progress.step in looks and not (progress.journal and "held_out_loss" in progress.journal[-1]):
+            found = mean_loss(model, parts, held_out, settings["tokens"], device)
+            progress.journal.append({"step": progress.step, "held_out_loss": found})
+
+    look()
     begin = last_save = time.monotonic()
     tokens = 0
     bar = tqdm(range(first, plan.steps), initial=first, total=plan.steps, unit="step", mininterval=2.0)
     for step in bar:
         batch = plan.batch(step)
         loss = _advance(progress, batch, method, settings["tokens"], device, parts)
+        look()
         tokens += sum(len(example.tokens) for example in batch)
         speed = tokens / (time.monotonic() - begin)
         bar.set_postfix_str(f"loss {loss:.3f}, {speed:.0f} tokens/s", refresh=False)

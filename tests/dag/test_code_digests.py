@@ -39,6 +39,7 @@ NOTICED_BY = {
     "scratch": {"finetune", "predict"},
     "training": {"finetune"},
     "checkpoints": {"finetune"},
+    "master_weights": {"finetune"},
     "prompts": {"predict"},
     "requests": {"predict"},
     "tries": {"predict"},

@@ -59,6 +59,15 @@ def attach_new(model, spec: dict):
     return keep_dtype(tuned)
 
 
+def computed_in_bf16(name: str) -> bool:
+    """Whether a weight of this name may be rounded to bf16 where the model computes with it.
+
+    LoRA's matrices may: their product is rounded by itself, not against the much larger weight. Factors near 1,
+    (IA)3's and DoRA's magnitudes, may not: steps of bf16 there are larger than what they learn.
+    """
+    return "lora_A" in name or "lora_B" in name
+
+
 def keep_dtype(model):
     """Return the model, its (IA)3 layers on a quantised base giving back the dtype they were given.
 

@@ -26,7 +26,7 @@ def system(request, tmp_path_factory):
         for name, value in model.named_parameters():
             if "_proj" in name or "embed" in name:
                 value.mul_(8)
-    return model, tokenizer, engine.Engine(*models.causal_parts(model), model.config, CPU)
+    return model, tokenizer, engine.Engine(models.causal_parts(model), model.config, CPU)
 
 
 def sequences(tokenizer, cases):

@@ -73,7 +73,7 @@ def _read(engine, wave, sequences, prefix, new: int):
         the number of padding places at the left of each sequence, on the device.
     """
     numbers = [number for row in wave for number, _ in row.paths]
-    lengths = {number: len(sequences[number].tokens) for number in numbers}
+    lengths = {number: engine.parts.lead_length + len(sequences[number].tokens) for number in numbers}
     width = max(lengths.values())
     slot = {number: place for place, number in enumerate(numbers)}
     before = prefix[0][0].shape[2] if prefix else 0
@@ -106,7 +106,9 @@ def _read(engine, wave, sequences, prefix, new: int):
 def _next(engine, states):
     """Return the most likely next token of each hidden state."""
     step = engine.head_rows()
-    parts = [engine.head(states[start : start + step]).float().argmax(-1) for start in range(0, len(states), step)]
+    parts = [
+        engine.parts.head(states[start : start + step]).float().argmax(-1) for start in range(0, len(states), step)
+    ]
     return torch.cat(parts)
 
 
@@ -136,7 +138,7 @@ def _write(engine, numbers, states, cache, padding, new: int, done) -> dict[int,
         order = torch.arange(place + 1, device=engine.device)
         visible = (order[None, :] >= padding[:, None])[:, None, None, :]
         positions = (place - padding)[:, None]
-        hidden = engine.trunk(
+        hidden = engine.parts.trunk(
             input_ids=tokens,
             position_ids=positions,
             attention_mask=engine.masks(visible, positions, order[None, :] - padding[:, None]),

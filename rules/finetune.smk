@@ -23,4 +23,4 @@ rule finetune:
         spec=checked(STUDY.finetune_spec, "@system"),
         code=STUDY.code("finetune"),
     shell:
-        f"{RUN}/finetune.py --spec {{params.spec:q}} --code {{params.code}} --model {{input.model}} --data {{input.data}} --out {{output.manifest}} --scratch {SCRATCH} --threads {{resources.cpu_threads}} --log {{log}}"
+        f"{RUN}/finetune.py --spec {{params.spec:q}} --code {{params.code}} --model {{input.model}} --data {{input.data}} --out {{output.manifest}} --scratch {SCRATCH} --threads {{resources.cpu_threads}} --gpus {{resources.gpu}} --log {{log}}"

@@ -3,6 +3,7 @@
 import json
 
 from maple.errors import UserError
+from maple.files import replaced
 
 # (IA)3 has one vector a layer and full finetuning no adapter; their systems stand under rank 1.
 WITHOUT_RANK = {"ia3", "full"}
@@ -122,7 +123,7 @@ def export(model, folder, base_name: str) -> None:
     A fully trained model is written as its weights in bf16, in which it computes.
     """
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     if hasattr(model, "peft_config"):
         from peft import get_peft_model_state_dict
@@ -134,9 +135,10 @@ def export(model, folder, base_name: str) -> None:
         weights = {name: value.to(torch.bfloat16) for name, value in model.named_parameters()}
         plain = {"base_model_name_or_path": base_name, "trained": "all weights"}
     weights = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-    save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
-    text = json.dumps(plain, indent=1, sort_keys=True, default=str) + "\n"
-    (folder / "adapter_config.json").write_text(text, encoding="utf-8")
+    with replaced(folder / "adapter_model.safetensors", "wb") as stream:
+        stream.write(save(weights, metadata={"format": "pt"}))
+    with replaced(folder / "adapter_config.json") as stream:
+        stream.write(json.dumps(plain, indent=1, sort_keys=True, default=str) + "\n")
 
 
 def load_full(model, folder):

@@ -1,5 +1,6 @@
 """One logger, and one way for a command to fail."""
 
+import errno
 import logging
 import os
 import sys
@@ -8,6 +9,9 @@ from pathlib import Path
 from maple.errors import Preempted, UserError
 
 log = logging.getLogger("maple")
+
+# What a full, read-only or misused place answers.
+_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR}
 
 
 def add_log_argument(parser) -> None:
@@ -42,6 +46,13 @@ def run(main) -> None:
         status = main()
     except UserError as error:
         (log.error if log.handlers else print)(f"error: {error}")
+    except OSError as error:
+        if error.errno not in _PLACE or not error.filename:
+            log.exception("unexpected error")
+        else:
+            (log.error if log.handlers else print)(
+                f"error: {error.filename}: cannot be written ({error.strerror}): free space or check the permissions"
+            )
     except Preempted as stopped:
         log.warning("%s", stopped)
         status = os.EX_TEMPFAIL

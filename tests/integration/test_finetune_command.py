@@ -1,0 +1,140 @@
+"""The finetune command by itself: several processes, memory that runs out, places that cannot be written."""
+
+import argparse
+import subprocess
+import sys
+
+import finetune
+import pytest
+import torch
+from tiny import COMMON
+from workspace import ROOT
+
+from maple import manifests, model_sources, response_loss, workers
+from maple.canonical import canonical
+from maple.errors import UserError
+from maple.files import read_json, read_jsonl, write_jsonl
+
+METHOD = {"alpha": 8, "batch_size": 4, "epochs": 2, "held_out": 0.25, "learning_rate": 5e-3, "max_grad_norm": 1.0,
+          "max_length": 200, "schedule": "linear", "target_modules": "all-linear"}  # fmt: skip
+SPEC = {"bits": 16, "rank": 4, "seed": 0, "method": METHOD}
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """A tiny model and sixteen records."""
+    folder = tmp_path_factory.mktemp("inputs")
+    architecture = COMMON | {"model_type": "llama"}
+    model = folder / "model/manifest.json"
+    model_sources.prepare(canonical({"source": "random", "seed": 3, "architecture": architecture}), "code", model)
+
+    def record(n):
+        said = [("user", "Say it. " * (n % 5)), ("assistant", "yes " * n)]
+        return {"id": f"r{n:02d}", "messages": [{"role": role, "content": content} for role, content in said]}
+
+    records = [record(n) for n in range(1, 17)]
+    write_jsonl(folder / "data.jsonl", records)
+    files = {"data.jsonl": manifests.describe(folder / "data.jsonl")}
+    manifests.write(folder / "index.json", spec="{}", code="c", inputs={}, files=files)
+    return model, folder / "index.json"
+
+
+def arguments(inputs, folder, method=METHOD):
+    model, data = inputs
+    return argparse.Namespace(
+        spec=canonical(SPEC | {"method": method}), code="c", model=model, data=data, out=folder / "out/adapter.json",
+        scratch=folder / ".scratch", threads=1, gpus=1, checkpoint_seconds=60, log=str(folder / "log"),
+    )  # fmt: skip
+
+
+def journal(folder):
+    return read_jsonl(folder / "made/training_log.jsonl")
+
+
+def test_two_processes_train_what_one_does(inputs, tmp_path):
+    found = []
+    for count in (1, 2, 2):
+        folder = tmp_path / str(len(found))
+        folder.mkdir()
+        workers.run(finetune.train, (arguments(inputs, folder), SPEC, folder), count, folder / "meeting")
+        assert read_json(folder / "facts.json")["volatile"]["processes"] == count
+        found.append((journal(folder), (folder / "made/adapter_model.safetensors").read_bytes()))
+    (alone, _), (together, weights), (again, same_weights) = found
+    assert (together, weights) == (again, same_weights)
+    assert len(alone) == len(together) and any("held_out_loss" in entry for entry in alone)
+    for one, two in zip(alone, together, strict=True):
+        assert one.keys() == two.keys()
+        for key, value in one.items():
+            assert two[key] == pytest.approx(value, rel=0.02), (one["step"], key)
+
+
+def test_an_error_of_one_process_is_one_error(inputs, tmp_path):
+    method = METHOD | {"learning_rate": 1e30}
+    with pytest.raises(UserError, match=r"step \d+ \(records r\d\d"):
+        workers.run(
+            finetune.train,
+            (arguments(inputs, tmp_path, method), SPEC | {"method": method}, tmp_path), 2, tmp_path / "meeting",
+        )  # fmt: skip
+
+
+def test_memory_that_runs_out_halves_the_device_batch_once_and_for_all(inputs, tmp_path, monkeypatch):
+    backward = response_loss.backward
+
+    def short_of_memory(parts, batch, scale):
+        if batch.tokens.numel() > 300:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return backward(parts, batch, scale)
+
+    monkeypatch.setattr(response_loss, "backward", short_of_memory)
+    finetune.train_with_room(arguments(inputs, tmp_path), SPEC, tmp_path)
+    assert read_json(tmp_path / "settings.json")["tokens"] == 256
+    assert [entry["step"] for entry in journal(tmp_path) if "loss" in entry] == [1, 2, 3, 4, 5, 6]
+    monkeypatch.setattr(response_loss, "backward", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError("none")))
+    with pytest.raises(UserError, match="200 tokens does not fit the memory: lower methods"):
+        finetune.train_with_room(arguments(inputs, tmp_path), SPEC, tmp_path)
+
+
+def command(inputs, folder):
+    args = arguments(inputs, folder)
+    return [
+        sys.executable, str(ROOT / "workflow/scripts/finetune.py"), "--spec", args.spec, "--code", "c",
+        "--model", str(args.model), "--data", str(args.data), "--out", str(args.out),
+        "--scratch", str(args.scratch), "--threads", "1", "--checkpoint-seconds", "0",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ["scratch", "out"])
+def test_a_place_that_cannot_be_written_is_one_line(inputs, tmp_path, place):
+    blocked = tmp_path / (".scratch" if place == "scratch" else "out")
+    # A file where a folder should be: what read-only means for root too.
+    blocked.write_text("")
+    done = subprocess.run(command(inputs, tmp_path), capture_output=True, text=True)
+    errors = [line for line in done.stderr.splitlines() if "error:" in line]
+    assert done.returncode == 1 and len(errors) == 1 and str(blocked) in errors[0], done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_one_line_and_loses_nothing(inputs, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("cannot mount a small file system here")
+    try:
+        (disk / "out").mkdir()
+        filler = disk / "filler"
+        filler.write_bytes(b"x" * 200_000)
+        full = subprocess.run(command(inputs, disk), capture_output=True, text=True)
+        errors = [line for line in full.stderr.splitlines() if "error:" in line]
+        assert full.returncode == 1 and len(errors) == 1 and "free space" in errors[0], full.stderr
+        assert not (disk / "out/adapter.json").exists()
+        filler.unlink()
+        subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
+        assert subprocess.run(command(inputs, disk), capture_output=True).returncode == 0
+        assert sorted(file.name for file in disk.iterdir()) == [".scratch", "out"]
+        made = (disk / "out/adapter.json").read_bytes()
+    finally:
+        subprocess.run(["umount", str(disk)])
+    whole = tmp_path / "whole"
+    assert subprocess.run(command(inputs, whole), capture_output=True).returncode == 0
+    assert (whole / "out/adapter.json").read_bytes() == made

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny import ARCHITECTURES, COMMON, CPU, load
 
-from maple import engine, generation, likelihood, model_sources, models, requests
+from maple import adapters, engine, generation, likelihood, model_sources, models, requests
 from maple.canonical import canonical
 from maple.errors import UserError
 from maple.prompts import PromptSet
@@ -46,7 +46,8 @@ def plain(model, sequence):
     """Log-likelihood of the judged part by one ordinary forward pass."""
     tokens = torch.tensor([sequence.tokens])
     with torch.inference_mode():
-        logits = model(tokens).logits[0].float().log_softmax(-1)
+        # The logits of virtual tokens, if there are any, come first.
+        logits = model(tokens).logits[0, -len(sequence.tokens) :].float().log_softmax(-1)
     found = logits[:-1].gather(1, tokens[0, 1:, None])[:, 0].double()
     return float(found[sequence.start - 1 :].sum())
 
@@ -64,6 +65,35 @@ def test_likelihoods_equal_plain_passes_in_any_batch(system, shots, monkeypatch)
         random.Random(budget).shuffle(mixed)
         found = dict(zip((s.key for s in mixed), likelihood.score(ready, mixed)[0], strict=True))
         assert [found[s.key] for s in whole] == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("shots", ["", SHOTS], ids=["zero-shot", "cached prefix"])
+def test_virtual_tokens_stand_before_every_sequence(system, shots):
+    model, tokenizer, _ = system
+    spec = {"rank": 5, "seed": 1, "method": {"kind": "prompt"}}
+    try:
+        tuned = adapters.attach_new(model, spec).eval()
+        with torch.no_grad():
+            tuned.prompt_encoder["default"].embedding.weight.mul_(1.5)
+        ready = engine.Engine(models.causal_parts(tuned), model.config, CPU)
+        whole = sequences(tokenizer, [(shots + context, options) for context, options in LIKELIHOOD_CASES])
+        expected = [plain(tuned, sequence) for sequence in whole]
+        assert likelihood.score(ready, whole)[0] == pytest.approx(expected, abs=1e-4)
+        # Two layers with windows of 8 do not reach back over the demonstrations.
+        seen = not (shots and model.config.model_type == "mistral")
+        assert (max(abs(plain(model, s) - e) for s, e in zip(whole, expected, strict=True)) > 0.01) == seen
+        contexts = sequences(tokenizer, [(shots + PASSAGE + "Who?", []), (shots + "Short.", [])])
+        texts = []
+        for sequence in contexts:
+            tokens = list(sequence.tokens)
+            with torch.inference_mode():
+                for _ in range(6):
+                    tokens.append(int(tuned(torch.tensor([tokens])).logits[0, -1].float().argmax()))
+            new = tokens[len(sequence.tokens) :]
+            texts.append(tokenizer.decode(new[: new.index(2) if 2 in new else 6], skip_special_tokens=True))
+        assert generation.generate(ready, contexts, tokenizer, 6, ())[0] == texts
+    finally:
+        model.requires_grad_(False).eval()
 
 
 def test_a_sequence_alone_scores_the_same(system):

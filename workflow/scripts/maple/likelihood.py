@@ -5,6 +5,7 @@ import torch
 from maple import tries
 
 _WIDEST = {"cpu": 512, "cuda": 2048}
+_WORDS = 4096
 
 
 def _targets(group, sequences, skip: int):
@@ -36,8 +37,8 @@ def _targets(group, sequences, skip: int):
 def _log_likelihoods(engine, hidden, places, judged):
     """Return the log-likelihood of each judged token, fp32, on the device.
 
-    Tokens that follow the same place share one row of logits. Logits are taken to fp32 before the
-    log-softmax: in bf16 a sum near -200 has a resolution of 1, which ties options that differ.
+    Tokens that follow the same place share one normaliser. The token's own logit is taken as the fp32 product of its
+    state and its row of the output layer: a bf16 logit near 20 has a resolution of 1/8, which ties letters that differ.
     """
     rows, columns = torch.tensor(places).T.to(hidden.device, non_blocking=True)
     states = hidden[rows, columns]
@@ -48,11 +49,23 @@ def _log_likelihoods(engine, hidden, places, judged):
     owners, labels = judged.T.to(hidden.device, non_blocking=True)
     found = []
     for number, start in enumerate(range(0, len(places), step)):
-        logits = engine.parts.head(states[start : start + step]).float()
         part = slice(bounds[number], bounds[number + 1])
-        local = owners[part] - start
-        found.append(logits[local, labels[part]] - logits.logsumexp(-1)[local])
+        normaliser = _normalisers(engine.parts.head, states[start : start + step])[owners[part] - start]
+        own = (states[owners[part]].float() * engine.parts.head.weight[labels[part]].float()).sum(-1)
+        found.append(own - normaliser)
     return torch.cat(found)
+
+
+def _normalisers(head, states):
+    """Return the logarithm of the sum of all exponentiated logits of each state, fp32, shape (states,)."""
+    if states.device.type == "cuda":
+        return head(states).float().logsumexp(-1)
+    # On a CPU the output layer is applied to a part of the vocabulary at a time: the logits then stay in the cache.
+    parts = [
+        torch.nn.functional.linear(states, head.weight[start : start + _WORDS]).float().logsumexp(-1)
+        for start in range(0, head.weight.shape[0], _WORDS)
+    ]
+    return torch.stack(parts, dim=-1).logsumexp(-1)
 
 
 def score(engine, sequences, progress=None) -> tuple[list[float], int]:

@@ -137,9 +137,12 @@ def causal_parts(model) -> Parts:
     """Return the parts of a base model or of one with an adapter.
 
     Raises:
-        UserError: The architecture transforms its logits after the output layer.
+        UserError: The architecture transforms its logits after the output layer, or the adapter changes that layer.
     """
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     if getattr(inner.config, "final_logit_softcapping", None):
         raise UserError(f"{inner.config.model_type} caps its logits, which this workflow does not reproduce")
-    return Parts(inner.get_decoder(), inner.get_output_embeddings(), adapters.virtual_tokens(model))
+    head = inner.get_output_embeddings()
+    if hasattr(head, "base_layer"):
+        raise UserError("methods.*.target_modules: the output layer cannot have an adapter: take it off the list")
+    return Parts(inner.get_decoder(), head, adapters.virtual_tokens(model))

@@ -1,8 +1,13 @@
 """The finetune command by itself: several processes, memory that runs out, places that cannot be written."""
 
 import argparse
+import os
+import random
+import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import finetune
 import pytest
@@ -138,3 +143,40 @@ def test_a_full_disk_is_one_line_and_loses_nothing(inputs, tmp_path):
     whole = tmp_path / "whole"
     assert subprocess.run(command(inputs, whole), capture_output=True).returncode == 0
     assert (whole / "out/adapter.json").read_bytes() == made
+
+
+def test_kills_at_random_moments_and_one_finish(inputs, tmp_path):
+    """CI takes a few; MAPLE_KILLS=20 is the campaign of docs/finetuning.md."""
+    kills = int(os.environ.get("MAPLE_KILLS", "3"))
+    method = METHOD | {"epochs": 60, "dropout": 0.1}
+    words = command(inputs, tmp_path)
+    words[words.index("--spec") + 1] = canonical(SPEC | {"method": method})
+    whole = command(inputs, tmp_path / "whole")
+    whole[whole.index("--spec") + 1] = words[words.index("--spec") + 1]
+    begin = time.monotonic()
+    assert subprocess.run(whole, capture_output=True).returncode == 0
+    length = time.monotonic() - begin
+    chance, statuses, finished = random.Random(kills), [], 0
+    while len(statuses) < kills:
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0.1, 0.9) * length)
+        process.send_signal(chance.choice([signal.SIGKILL, signal.SIGTERM]))
+        statuses.append(process.wait(60))
+        finished += statuses[-1] == 0
+        if (tmp_path / "out/adapter.json").exists():
+            # It was done before the signal: begin anew, or the kills to come would find nothing to do.
+            compare(tmp_path)
+            shutil.rmtree(tmp_path / "out")
+    assert subprocess.run(words, capture_output=True).returncode == 0
+    compare(tmp_path)
+    assert set(statuses) <= {0, -signal.SIGKILL, -signal.SIGTERM, os.EX_TEMPFAIL} and finished < kills
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".scratch", "out", "whole"]
+    assert not [path for path in (tmp_path / ".scratch").iterdir() if path.suffix != ".lock"]
+    print(f"{kills} kills: statuses {statuses}, a whole run {length:.1f} s")
+
+
+def compare(folder):
+    """Every payload file of a run is that of the undisturbed one."""
+    for file in (folder / "whole/out").iterdir():
+        if file.name != "provenance.json":
+            assert (folder / "out" / file.name).read_bytes() == file.read_bytes(), file.name

@@ -103,6 +103,25 @@ def test_held_out_loss_is_journalled_and_survives_a_kill(manifest, tmp_path, mon
     assert tuned(manifest, tmp_path / "killed") == (whole, journal)
 
 
+@pytest.mark.parametrize("bits", [4, 8, 16])
+def test_looking_at_held_out_examples_changes_nothing(manifest, tmp_path, bits):
+    found = []
+    for looking in (True, False):
+        model, tokenizer = models.load_base(manifest, bits, CPU)
+        spec = {"bits": bits, "rank": 4, "seed": 0, "method": METHOD}
+        model = adapters.attach_new(model, spec)
+        learned, held_out = examples.split([examples.tokenise(record, tokenizer) for record in RECORDS], 1 / 3)
+        folder = tmp_path / str(looking)
+        folder.mkdir()
+        parts = models.causal_parts(model)
+        shown = held_out if looking else []
+        journal, _ = training.train(model, parts, learned, spec, folder, {"tokens": 64}, CPU, 1e9, shown)
+        adapters.export(model, folder, "base")
+        steps = [entry for entry in journal if "loss" in entry]
+        found.append(((folder / "adapter_model.safetensors").read_bytes(), steps))
+    assert found[0] == found[1]
+
+
 def test_seeds_differ(manifest, tmp_path):
     assert tuned(manifest, tmp_path / "a", 0)[0] != tuned(manifest, tmp_path / "b", 1)[0]
 

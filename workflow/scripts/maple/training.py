@@ -135,10 +135,15 @@ def mean_loss(model, parts, examples: list[Example], budget: int, device, team: 
     import torch
 
     total = torch.zeros((), dtype=torch.float64, device=device)
-    model.eval()
+    # Only dropout is told, not the whole model: in evaluation mode on a CPU, bitsandbytes repacks its 4-bit weights
+    # into a form that gives no gradients, and they stay so.
+    dropouts = [module for module in model.modules() if isinstance(module, torch.nn.Dropout)]
+    for module in dropouts:
+        module.eval()
     for group in packs(portion(examples, team.rank, team.count), budget):
         total += response_loss.summed(parts, stage(group, device, parts.lead_length))
-    model.train()
+    for module in dropouts:
+        module.train()
     team.add_up(total)
     return float(total) / sum(example.labels for example in examples)
 

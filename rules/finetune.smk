@@ -18,9 +18,10 @@ rule finetune:
     resources:
         mem_mb=heavy_mb,
         gpu=1,
+        gpu_percent=100,
         cpu_threads=real_threads,
     params:
         spec=checked(STUDY.finetune_spec, "@system"),
         code=STUDY.code("finetune"),
     shell:
-        f"{RUN}/finetune.py --spec {{params.spec:q}} --code {{params.code}} --model {{input.model}} --data {{input.data}} --out {{output.manifest}} --scratch {SCRATCH} --threads {{resources.cpu_threads}} --gpus {{resources.gpu}} --log {{log}}"
+        f"{RUN}/finetune.py --spec {{params.spec:q}} --code {{params.code}} --model {{input.model}} --data {{input.data}} --out {{output.manifest}} --scratch {SCRATCH} --threads {{resources.cpu_threads}} --gpus {{resources.gpu}} --gpu-percent {{resources.gpu_percent}} --log {{log}}"

@@ -19,6 +19,7 @@ for name in STUDY.benchmarks:
         resources:
             mem_mb=heavy_mb,
             gpu=1,
+            gpu_percent=100,
             cpu_threads=real_threads,
         params:
             spec=checked(STUDY.predict_spec, "@system", name),
@@ -27,4 +28,4 @@ for name in STUDY.benchmarks:
             # The shell line is put together when the job runs: by then `name` is the last benchmark.
             prompts=STUDY.prompts(name),
         shell:
-            f"{RUN}/predict.py --spec {{params.spec:q}} --code {{params.code}} --model {{input.model}} {{params.adapter}} --items {{input.benchmark_index}} --prompts {{params.prompts}} --index {{output.index}} --out {{output.predictions}} --scratch {SCRATCH} --threads {{resources.cpu_threads}} --log {{log}}"
+            f"{RUN}/predict.py --spec {{params.spec:q}} --code {{params.code}} --model {{input.model}} {{params.adapter}} --items {{input.benchmark_index}} --prompts {{params.prompts}} --index {{output.index}} --out {{output.predictions}} --scratch {SCRATCH} --threads {{resources.cpu_threads}} --gpu-percent {{resources.gpu_percent}} --log {{log}}"

@@ -37,6 +37,7 @@ NOTICED_BY = {
     "devices": {"finetune", "predict"},
     "provenance": set(),
     "scratch": {"finetune", "predict"},
+    "leases": {"finetune", "predict"},
     "training": {"finetune"},
     "examples": {"finetune"},
     "response_loss": {"finetune"},

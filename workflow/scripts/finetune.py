@@ -7,7 +7,7 @@ import shutil
 import signal
 from pathlib import Path
 
-from maple import manifests
+from maple import leases, manifests
 from maple.errors import UserError
 from maple.files import read_json, read_jsonl, write_json, write_jsonl
 from maple.logs import add_log_argument, log, run, setup_logging
@@ -24,6 +24,7 @@ def parse_args(argv=None):
     parser.add_argument("--scratch", required=True, type=Path, help="folder for checkpoints")
     parser.add_argument("--threads", type=int, help="CPU threads")
     parser.add_argument("--gpus", type=int, default=1, help="GPUs to train on together; none is needed on a CPU")
+    parser.add_argument("--gpu-percent", type=int, default=100, help="share of each GPU's memory to take")
     parser.add_argument("--checkpoint-seconds", type=float, default=60, help="time between checkpoints")
     add_log_argument(parser)
     return parser.parse_args(argv)
@@ -157,7 +158,8 @@ def main(argv=None) -> int:
             for file in args.out.parent.iterdir():
                 os.utime(file)
         else:
-            make(args, spec, expected, folder)
+            with leases.lease(args.gpus, args.gpu_percent):
+                make(args, spec, expected, folder)
     return 0
 
 

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from maple import manifests, prediction
+from maple import leases, manifests, prediction
 from maple.errors import UserError
 from maple.files import read_json
 from maple.logs import add_log_argument, log, run, setup_logging
@@ -26,6 +26,7 @@ def parse_args(argv=None):
     job.add_argument("--out", nargs="+", type=Path, help="one file per language, named <code>.jsonl")
     job.add_argument("--scratch", type=Path, help="folder for languages finished by a killed job")
     job.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--gpu-percent", type=int, default=100, help="share of the GPU's memory to take")
     add_log_argument(parser)
     args = parser.parse_args(argv)
     needed = (
@@ -128,7 +129,10 @@ def main(argv=None) -> int:
     with scratch(args.scratch, ["predict", str(args.index), args.spec, args.code, inputs]) as finished:
         kept, missing = prediction.plan(args.index, languages, keys, finished)
         log.info("computing %s; keeping %s", ", ".join(missing) or "none", ", ".join(sorted(kept)) or "none")
-        entries = compute(args, spec, missing, keys, prompts, finished) if missing else {}
+        entries = {}
+        if missing:
+            with leases.lease(1, args.gpu_percent):
+                entries = compute(args, spec, missing, keys, prompts, finished)
         manifests.write(args.index, spec=args.spec, code=args.code, inputs=inputs, files=kept | entries)
     return 0
 

@@ -6,7 +6,7 @@ scratch, where a resumed run finds it.
 
 import torch
 
-from maple import response_loss
+from maple import devices, response_loss
 from maple.errors import UserError
 from maple.examples import Example, stage
 from maple.logs import log
@@ -72,10 +72,7 @@ def halved(settings: dict, longest: int) -> dict:
 
 def _room(model, parts, longest: Example, trained: int, device) -> int:
     """Return how many tokens fit, from the peaks of two trial passes."""
-    free = torch.cuda.mem_get_info(device)[0]
-    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    limit = torch.cuda.get_per_process_memory_fraction(device) * torch.cuda.get_device_properties(device).total_memory
-    room = _SHARE * min(free, limit - torch.cuda.memory_allocated(device)) - 8 * trained
+    room = _SHARE * devices.free_memory(device) - 8 * trained
     rows = max(1, 1024 // len(longest.tokens))
     sizes = [count * len(longest.tokens) for count in (rows, 2 * rows)]
     peaks = [_peak(model, parts, [longest] * count, device) for count in (rows, 2 * rows)]

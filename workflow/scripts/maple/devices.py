@@ -60,7 +60,20 @@ def setup(threads: int | None = None, number: int = 0, exact: bool = False):
     torch.utils.deterministic.fill_uninitialized_memory = False
     if threads:
         torch.set_num_threads(threads)
+    if torch.cuda.is_available() and "MAPLE_GPU_PERCENT" in os.environ:
+        torch.cuda.set_per_process_memory_fraction(int(os.environ["MAPLE_GPU_PERCENT"]) / 100, number)
     return torch.device(f"cuda:{number}" if torch.cuda.is_available() else "cpu")
+
+
+def free_memory(device) -> int:
+    """Return the bytes that this process may still take of a GPU: what is free, within its share of the whole."""
+    import torch
+
+    total = torch.cuda.get_device_properties(device).total_memory
+    limit = total * torch.cuda.get_per_process_memory_fraction(device)
+    kept = torch.cuda.memory_reserved(device)
+    unused = kept - torch.cuda.memory_allocated(device)
+    return int(min(torch.cuda.mem_get_info(device)[0], limit - kept) + unused)
 
 
 def name(device) -> str:

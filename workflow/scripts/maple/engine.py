@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from transformers import DynamicCache
 
+from maple import devices
 from maple.models import Parts
 from maple.tries import Row
 
@@ -38,11 +39,10 @@ class Engine:
         most = _MOST_TOKENS[self.device.type]
         if self.device.type == "cpu":
             return most
-        free = torch.cuda.mem_get_info(self.device)[0]
-        reserved = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
+        free = devices.free_memory(self.device)
         # About sixteen vectors as wide as the widest layer live at once, in fp32 at worst.
         width = max(self.config.hidden_size, getattr(self.config, "intermediate_size", 0))
-        return max(256, min(most, int(0.5 * (free + reserved) / (64 * width))))
+        return max(256, min(most, int(0.5 * free / (64 * width))))
 
     def head_rows(self) -> int:
         """Return how many hidden states the output layer takes at a time."""

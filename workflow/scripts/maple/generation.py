@@ -3,7 +3,7 @@
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
 
-from maple import tries
+from maple import devices, tries
 
 _WIDEST = {"cpu": 512, "cuda": 2048}
 _MOST_ROWS = {"cpu": 16, "cuda": 256}
@@ -60,9 +60,7 @@ def _cache_tokens(engine) -> int:
     config = engine.config
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    free = torch.cuda.mem_get_info(engine.device)[0]
-    reserved = torch.cuda.memory_reserved(engine.device) - torch.cuda.memory_allocated(engine.device)
-    return int(0.4 * (free + reserved) / (config.num_hidden_layers * heads * width * 2 * 2))
+    return int(0.4 * devices.free_memory(engine.device) / (config.num_hidden_layers * heads * width * 2 * 2))
 
 
 def _read(engine, wave, sequences, prefix, new: int):

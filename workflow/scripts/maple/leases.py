@@ -1,0 +1,111 @@
+"""Which GPU a job takes, on a machine where no scheduler says so.
+
+Snakemake counts GPUs but hands none out. So each GPU is sixteen lock files, sixteenths of its memory; a job holds those
+it needs for as long as it runs. The locks are the kernel's: a job that is killed leaves none behind.
+"""
+
+import contextlib
+import getpass
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from maple.errors import UserError
+from maple.logs import log
+
+UNITS = 16
+# A job of one of these has been given its devices already.
+_SCHEDULERS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID", "KUBERNETES_SERVICE_HOST")
+_POLL_SECONDS = 0.5
+
+
+def visible() -> list[str]:
+    """Return the ids of the GPUs that ``CUDA_VISIBLE_DEVICES`` leaves, or of all; none without a driver."""
+    try:
+        asked = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
+        listed = subprocess.run(asked, capture_output=True, text=True, timeout=60)
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return []
+    found = listed.stdout.split() if listed.returncode == 0 else []
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is None:
+        return found
+    ids = [part.strip() for part in chosen.split(",") if part.strip()]
+    return [found[int(part)] if part.isdigit() and int(part) < len(found) else part for part in ids]
+
+
+def _folder() -> Path:
+    folder = Path(tempfile.gettempdir()) / f"maple-gpus-{getpass.getuser()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _try(device: str, units: int, folder: Path) -> list[FileLock] | None:
+    """Return locks on ``units`` sixteenths of a device, or ``None`` if fewer are free."""
+    held = []
+    for number in range(UNITS):
+        lock = FileLock(folder / f"{device}.{number:02d}")
+        with contextlib.suppress(Timeout):
+            lock.acquire(timeout=0)
+            held.append(lock)
+        if len(held) == units:
+            return held
+    for lock in held:
+        lock.release()
+    return None
+
+
+@contextlib.contextmanager
+def lease(gpus: int, percent: int = 100, devices: list[str] | None = None, folder: Path | None = None):
+    """Hold GPUs for the time of the block and show torch only these; wait in turn while they are taken.
+
+    Call it before torch is imported. Under a scheduler, and without a GPU, it does nothing.
+
+    Args:
+        gpus: How many.
+        percent: Of the memory of each.
+        devices: Their ids; those of this machine when left out.
+        folder: For the locks.
+
+    Yields:
+        The ids held.
+
+    Raises:
+        UserError: More are asked for than there are.
+    """
+    if devices is None:
+        devices = [] if any(name in os.environ for name in _SCHEDULERS) else visible()
+    if not devices or not gpus:
+        yield []
+        return
+    if gpus > len(devices):
+        raise UserError(f"{gpus} GPUs asked for, {len(devices)} seen: check --set-resources and CUDA_VISIBLE_DEVICES")
+    folder = folder or _folder()
+    units = max(1, -(-UNITS * percent // 100))
+    held, ids = [], []
+    # Whoever has the turn takes the next GPUs that become free, so a job that needs many is not overtaken for ever.
+    with FileLock(folder / "turn"):
+        told = False
+        while len(ids) < gpus:
+            for device in devices:
+                locks = _try(device, units, folder) if device not in ids and len(ids) < gpus else None
+                if locks:
+                    held += locks
+                    ids.append(device)
+            if len(ids) < gpus:
+                if not told:
+                    log.info("waiting for a GPU")
+                told = True
+                time.sleep(_POLL_SECONDS)
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(ids)
+    if percent < 100:
+        os.environ["MAPLE_GPU_PERCENT"] = str(percent)
+    try:
+        yield ids
+    finally:
+        for lock in held:
+            lock.release()

@@ -4,6 +4,7 @@ import copy
 import csv
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -121,6 +122,16 @@ def test_what_an_edit_costs(judged, judge, tmp_path):
     before = rows(study)
     study.run(TABLE)
     assert rows(study) == before and judge.asked.total() == asked
+
+
+def test_annotations_without_records_are_refused_until_adopted(judged, tmp_path):
+    study = judged.copy(tmp_path / "maple")
+    shutil.rmtree(study.folder / ".snakemake")
+    refused = study.snakemake("-n", TABLE)
+    assert refused.returncode != 0 and "adopt.py" in refused.stdout + refused.stderr
+    adopted = study.command("workflow/scripts/adopt.py")
+    assert adopted.returncode == 0, adopted.stdout + adopted.stderr
+    assert not {"finetune", "predict_alpaca_eval", "judge"} & set(study.pending(TABLE))
 
 
 def test_asking_without_the_section_is_one_line(judged, tmp_path):

@@ -156,7 +156,7 @@ def measure(args, model, tokenizer, device, peak: float, label: str, harness: bo
     from maple.engine import Engine
     from maple.prompts import PromptSet
 
-    engine = Engine(*models.causal_parts(model), model.config, device)
+    engine = Engine(models.causal_parts(model), model.config, device)
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     weights = sum(p.numel() for n, p in base.named_parameters() if "lora_" not in n and "embed" not in n)
     rows = []
@@ -201,7 +201,7 @@ def measure_full(args, model, tokenizer, device) -> list[dict]:
     from maple.engine import Engine
     from maple.prompts import PromptSet
 
-    engine = Engine(*models.causal_parts(model), model.config, device)
+    engine = Engine(models.causal_parts(model), model.config, device)
     tasks = json.loads((args.inputs / "tasks.json").read_text())
     rows = []
     for name, (benchmark, prompts, languages, _) in FULL.items():

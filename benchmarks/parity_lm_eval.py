@@ -59,7 +59,7 @@ def systems(args, dtype):
 
 def engine_of(model) -> Engine:
     """Return a model in the form the workflow asks it."""
-    return Engine(*models.causal_parts(model), model.config, torch.device("cpu"))
+    return Engine(models.causal_parts(model), model.config, torch.device("cpu"))
 
 
 def read(data: Path, benchmark: str, language: str, split: str, count: int) -> list[dict]:

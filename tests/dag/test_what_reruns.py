@@ -40,9 +40,9 @@ def test_touching_a_large_adapter(study):
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        (f"{LIBRARY}/training.py", '"cpu": 64', '"cpu": (64)'),
+        (f"{LIBRARY}/response_loss.py", '"cpu": 64', '"cpu": (64)'),
         (
-            f"{LIBRARY}/training.py",
+            f"{LIBRARY}/examples.py",
             '"""Return the examples of a step (from 0)."""',
             '"""Give the examples of a step."""',
         ),
@@ -207,7 +207,7 @@ def test_figure_style(study):
 
 
 def test_constant_in_a_module_that_training_imports(study):
-    study.edit(f"{LIBRARY}/training.py", '"cpu": 64', '"cpu": 32')
+    study.edit(f"{LIBRARY}/response_loss.py", '"cpu": 64', '"cpu": 32')
     assert study.pending() == {"finetune": 2, "predict_xnli": 2, "score_xnli": 2} | TRAINED
 
 
@@ -247,7 +247,7 @@ def test_adopt_refuses_results_of_other_settings(study):
 
 
 def test_accepting_a_code_change(study):
-    study.edit(f"{LIBRARY}/training.py", '"cpu": 64', '"cpu": 32')
+    study.edit(f"{LIBRARY}/response_loss.py", '"cpu": 64', '"cpu": 32')
     done = study.command("workflow/scripts/accept.py", "--why", "rows are independent of each other")
     assert done.returncode == 0 and "finetune" in done.stdout, done.stdout + done.stderr
     assert study.pending() == {}

@@ -47,7 +47,7 @@ def case(request):
     texts = [plain_text(model, sequence) for sequence in contexts()]
     model = model.to("cuda:0")
     assert models.fuse(model)
-    return engine.Engine(*models.causal_parts(model), config, torch.device("cuda:0")), scores, texts
+    return engine.Engine(models.causal_parts(model), config, torch.device("cuda:0")), scores, texts
 
 
 def plain_score(model, sequence):

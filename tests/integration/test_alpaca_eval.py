@@ -16,7 +16,7 @@ from judge_server import KEY, JudgeServer, annotations, assert_no_key, command, 
 from tiny import COMMON, CPU, load
 from workspace import ROOT, TINY, Workspace
 
-from maple import alpaca_eval_outputs, engine, files, model_sources, models, training
+from maple import alpaca_eval_outputs, engine, examples, files, model_sources, models
 from maple.canonical import canonical
 from maple.errors import UserError
 
@@ -166,14 +166,14 @@ def test_asked_as_trained(tiny):
     for item in ITEMS:
         content = item["instruction"].strip()
         messages = [{"role": "user", "content": content}, {"role": "assistant", "content": "Yes."}]
-        example = training.tokenise({"id": "1", "messages": messages}, tokenizer)
+        example = examples.tokenise({"id": "1", "messages": messages}, tokenizer)
         before = example.tokens[: example.learned.index(True)]
         assert alpaca_eval_outputs.tokens_before(item["instruction"], tokenizer) == before
 
 
 def test_outputs_are_plain_greedy_decoding(tiny):
     model, tokenizer = tiny
-    ready = engine.Engine(*models.causal_parts(model), model.config, CPU)
+    ready = engine.Engine(models.causal_parts(model), model.config, CPU)
     records, _ = alpaca_eval_outputs.compute(ITEMS, ready, tokenizer, 24)
     for item, record in zip(ITEMS, records, strict=True):
         tokens = list(alpaca_eval_outputs.tokens_before(item["instruction"], tokenizer))
@@ -188,7 +188,7 @@ def test_outputs_are_plain_greedy_decoding(tiny):
 
 def test_an_output_that_does_not_fit_is_named(tiny):
     model, tokenizer = tiny
-    ready = engine.Engine(*models.causal_parts(model), model.config, CPU)
+    ready = engine.Engine(models.causal_parts(model), model.config, CPU)
     with pytest.raises(UserError, match="item 0 has .* lower alpaca_eval.max_new_tokens"):
         alpaca_eval_outputs.compute(ITEMS, ready, tokenizer, 500)
 

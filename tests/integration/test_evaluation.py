@@ -26,7 +26,7 @@ def system(request, tmp_path_factory):
         for name, value in model.named_parameters():
             if "_proj" in name or "embed" in name:
                 value.mul_(8)
-    return model, tokenizer, engine.Engine(*models.causal_parts(model), model.config, CPU)
+    return model, tokenizer, engine.Engine(models.causal_parts(model), model.config, CPU)
 
 
 def sequences(tokenizer, cases):
@@ -106,12 +106,12 @@ def test_a_wave_leaves_room_for_the_tokens_to_come(system):
     _, tokenizer, _ = system
     whole = sequences(tokenizer, [("x" * length, []) for length in (5, 30, 10, 20)])
     found = tries.rows(whole, 0, 64)
-    for room, new in ((200, 20), (200, 100), (10, 500)):
-        waves = list(generation._waves(found, whole, room, 16, new))
+    for room, more in ((200, 20), (200, 100), (10, 500)):
+        waves = list(generation._waves(found, whole, room, 16, more))
         assert sorted(number for wave in waves for row in wave for number, _ in row.paths) == [0, 1, 2, 3]
         for wave in waves:
             numbers = [number for row in wave for number, _ in row.paths]
-            needed = len(numbers) * (max(len(whole[number].tokens) for number in numbers) + new)
+            needed = len(numbers) * (max(len(whole[number].tokens) for number in numbers) + more)
             assert needed <= room or len(wave) == 1
 
 

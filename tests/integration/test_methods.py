@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny import COMMON, CPU
 
-from maple import adapters, manifests, model_sources, models, training
+from maple import adapters, examples, manifests, model_sources, models, training
 from maple.canonical import canonical
 from maple.errors import UserError
 
@@ -45,8 +45,7 @@ def manifest(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("kind", adapters.METHODS)
-@pytest.mark.parametrize("bits", [4, 16])
+@pytest.mark.parametrize(("kind", "bits"), [(k, b) for k in adapters.METHODS for b in (4, 16) if (k, b) != ("full", 4)])
 def test_a_method_learns_and_loads(manifest, tmp_path, kind, bits):
     targets = ["k_proj", "v_proj", "down_proj"] if kind == "ia3" else "all-linear"
     method = {"kind": kind, "alpha": 8, "batch_size": 4, "epochs": 8, "learning_rate": 5e-3, "max_grad_norm": 1.0,
@@ -56,22 +55,22 @@ def test_a_method_learns_and_loads(manifest, tmp_path, kind, bits):
     tuned = adapters.attach_new(base, spec)
     messages = [{"role": "user", "content": "Say yes."}, {"role": "assistant", "content": "yes yes yes"}]
     record = {"id": "r", "language": "en", "messages": messages}
-    examples = [training.tokenise(record | {"id": str(n)}, tokenizer) for n in range(4)]
-    journal, _ = training.train(tuned, examples, spec, tmp_path, {"tokens": 256}, CPU, models.causal_parts(tuned), 1e9)
+    data = [examples.tokenise(record | {"id": str(n)}, tokenizer) for n in range(4)]
+    journal, _ = training.train(tuned, models.causal_parts(tuned), data, spec, tmp_path, {"tokens": 256}, CPU, 1e9)
     assert journal[-1]["loss"] < journal[0]["loss"]
     tuned.eval()
-    tokens = torch.tensor([examples[0].tokens])
+    tokens = torch.tensor([data[0].tokens])
     with torch.inference_mode():
-        expected = tuned(tokens).logits.float()
+        expected = tuned(tokens).logits.float()[:, -tokens.shape[1] :]
     made = tmp_path / "made"
     made.mkdir()
-    training.export(tuned, made, "base")
+    adapters.export(tuned, made, "base")
     files = {file.name: manifests.describe(file) for file in made.iterdir()}
     manifests.write(made / "adapter.json", spec=canonical(spec), code="c", inputs={}, files=files)
     fresh, _ = models.load_base(manifest, bits, CPU)
     with torch.inference_mode():
         plain = fresh(tokens).logits.float()
-        found = models.attach(fresh, made / "adapter.json")(tokens).logits.float()
+        found = models.attach(fresh, made / "adapter.json")(tokens).logits.float()[:, -tokens.shape[1] :]
     # The loaded adapter has bf16 weights: close to what was trained, and far from the base.
     assert (found - expected).norm() < 0.2 * (plain - expected).norm()
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny import ARCHITECTURES, COMMON, CPU, load
 
-from maple import adapters, checkpoints, model_sources, models, training
+from maple import adapters, checkpoints, examples, model_sources, models, response_loss, training
 from maple.canonical import canonical
 from maple.errors import UserError
 
@@ -46,7 +46,7 @@ def tuned(manifest, folder, seed=0, stop_after=None, monkeypatch=None):
     model, tokenizer = load(manifest, 16)
     spec = {"bits": 16, "rank": 4, "seed": seed, "method": METHOD}
     model = adapters.attach_new(model, spec)
-    examples = [training.tokenise(record, tokenizer) for record in RECORDS]
+    data = [examples.tokenise(record, tokenizer) for record in RECORDS]
     folder.mkdir(exist_ok=True)
     if stop_after:
         save = checkpoints.save
@@ -58,8 +58,8 @@ def tuned(manifest, folder, seed=0, stop_after=None, monkeypatch=None):
 
         monkeypatch.setattr(checkpoints, "save", killed)
     parts = models.causal_parts(model)
-    journal, _ = training.train(model, examples, spec, folder, {"tokens": 64}, CPU, parts, every=0)
-    training.export(model, folder, "base")
+    journal, _ = training.train(model, parts, data, spec, folder, {"tokens": 64}, CPU, every=0)
+    adapters.export(model, folder, "base")
     return (folder / "adapter_model.safetensors").read_bytes(), journal
 
 
@@ -86,10 +86,10 @@ def test_held_out_loss_is_journalled_and_survives_a_kill(manifest, tmp_path, mon
     import functools
 
     model, tokenizer = load(manifest, 16)
-    examples = [training.tokenise(record, tokenizer) for record in RECORDS]
-    learned, held_out = training.split(examples, 1 / 3)
+    data = [examples.tokenise(record, tokenizer) for record in RECORDS]
+    learned, held_out = examples.split(data, 1 / 3)
     assert len(learned) == 4 and len(held_out) == 2 and not set(learned) & set(held_out)
-    assert training.split(examples[::-1], 1 / 3)[1] == held_out
+    assert examples.split(data[::-1], 1 / 3)[1] == held_out
     train = training.train
     monkeypatch.setattr(training, "train", functools.partial(train, held_out=held_out))
     whole, journal = tuned(manifest, tmp_path / "whole")
@@ -109,19 +109,20 @@ def test_seeds_differ(manifest, tmp_path):
 
 def test_loss_is_the_mean_over_response_tokens(manifest):
     model, tokenizer = load(manifest)
-    examples = [training.tokenise(record, tokenizer) for record in RECORDS]
+    data = [examples.tokenise(record, tokenizer) for record in RECORDS]
     model.requires_grad_(True)
     parts = models.causal_parts(model)
-    ours = sum(float(training.accumulate(*parts, group, 1.0, CPU)) for group in training.micro_batches(examples, 80))
+    groups = [examples.stage(group, CPU) for group in examples.packs(data, 80)]
+    ours = sum(float(response_loss.backward(parts, group, 1.0)) for group in groups)
     expected = 0.0
-    for example in examples:
+    for example in data:
         pairs = list(zip(example.tokens, example.learned, strict=True))
         labels = torch.tensor([[token if learn else -100 for token, learn in pairs]])
         with torch.inference_mode():
             mean = float(model(torch.tensor([example.tokens]), labels=labels).loss)
         expected += mean * sum(example.learned[1:])
     assert ours == pytest.approx(expected, rel=1e-5)
-    words = [token for token, learn in zip(examples[0].tokens, examples[0].learned, strict=True) if learn]
+    words = [token for token, learn in zip(data[0].tokens, data[0].learned, strict=True) if learn]
     assert tokenizer.decode(words) == "yes </s>"
 
 
@@ -138,7 +139,7 @@ def test_an_attached_adapter_changes_the_logits_as_the_arithmetic_says(manifest,
         for name, value in fresh.named_parameters():
             if "lora_B" in name:
                 value.copy_(torch.randn(value.shape, generator=torch.Generator().manual_seed(1)) * 0.02)
-    training.export(fresh, tmp_path, "base")
+    adapters.export(fresh, tmp_path, "base")
     files = {name: manifests.describe(tmp_path / name) for name in ("adapter_model.safetensors", "adapter_config.json")}
     manifests.write(tmp_path / "adapter.json", spec=canonical(spec), code="c", inputs={}, files=files)
 
@@ -159,9 +160,9 @@ def test_nan_stops_with_the_step_and_the_records(manifest, tmp_path):
     model, tokenizer = load(manifest)
     spec = {"bits": 16, "rank": 4, "seed": 0, "method": METHOD | {"learning_rate": 1e30}}
     model = adapters.attach_new(model, spec)
-    examples = [training.tokenise(record, tokenizer) for record in RECORDS]
+    data = [examples.tokenise(record, tokenizer) for record in RECORDS]
     with pytest.raises(UserError, match=r"step \d+ \(records r\d"):
-        training.train(model, examples, spec, tmp_path, {"tokens": 64}, CPU, models.causal_parts(model), 60)
+        training.train(model, models.causal_parts(model), data, spec, tmp_path, {"tokens": 64}, CPU, 60)
 
 
 def test_pickles_are_not_loaded(tmp_path):
@@ -181,3 +182,41 @@ def test_a_damaged_model_is_found_at_the_door(manifest):
     finally:
         weights.write_bytes(before)
     assert json.loads(manifest.read_text())["files"]["model.safetensors"]["size"] == len(before)
+
+
+@pytest.mark.parametrize("kind", ["lora", "prompt"])
+def test_a_packed_example_learns_as_it_would_alone(manifest, kind):
+    model, tokenizer = load(manifest)
+    data = [examples.tokenise(record, tokenizer) for record in RECORDS]
+    # Longer than the sliding windows of 8, or the mask within an example would not be tried.
+    assert min(len(example.tokens) for example in data) > 8
+    method = METHOD | {"kind": kind, "dropout": 0.0}
+    model = adapters.attach_new(model, {"bits": 16, "rank": 4, "seed": 0, "method": method})
+    parts = models.causal_parts(model)
+
+    def gradients(groups):
+        losses = [
+            float(response_loss.backward(parts, examples.stage(group, CPU, parts.lead_length), 1.0)) for group in groups
+        ]
+        found = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+        model.zero_grad()
+        return losses, found
+
+    together, packed = gradients([data])
+    apart, alone = gradients([[example] for example in data])
+    assert together == [pytest.approx(sum(apart), rel=1e-5)]
+    assert packed.keys() == alone.keys()
+    # Two layers with windows of 8 do not reach from the answers back to the virtual tokens.
+    beyond = kind == "prompt" and model.config.model_type == "mistral"
+    assert any(value.abs().max() > 0 for value in packed.values()) != beyond
+    for name, value in packed.items():
+        assert torch.allclose(value, alone[name], rtol=1e-3, atol=1e-5), name
+
+
+def test_packs_are_even_and_within_the_budget():
+    data = [examples.Example(str(n), (5,) * n, (True,) * n) for n in (3, 40, 7, 12, 30, 9, 21, 2, 33, 18)]
+    groups = examples.packs(data, 60)
+    sizes = [sum(len(example.tokens) for example in group) for group in groups]
+    assert sum(sizes) == sum(len(e.tokens) for e in data) and max(sizes) <= 60
+    assert sorted(e.identifier for group in groups for e in group) == sorted(e.identifier for e in data)
+    assert [len(group) for group in examples.packs(data, 10)] == [2, 1, 1, 1, 1, 1, 1, 1, 1]

@@ -119,3 +119,20 @@ def test_hardware_and_names_stay_out_of_specs():
     path = study.adapters[0].path
     assert study.finetune_spec(path) == other.finetune_spec(path)
     assert study.model_spec("tiny") == other.model_spec("tiny")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"kind": "full"}, "grid.0.bits: 'lora' trains all weights"),
+        ({"kind": "full", "target_modules": "all-linear"}, "methods.lora.target_modules has no meaning"),
+        ({"kind": "dora", "target_modules": None}, "methods.lora lacks the key 'target_modules'"),
+    ],
+)
+def test_each_kind_of_method_has_its_keys(change, words):
+    def make(raw):
+        raw["grid"][0]["bits"] = [4, 16]
+        method = {key: value for key, value in raw["methods"]["lora"].items() if key != "target_modules"}
+        raw["methods"]["lora"] = method | {key: value for key, value in change.items() if value}
+
+    assert words in broken(make)

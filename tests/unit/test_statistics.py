@@ -16,6 +16,7 @@ def test_permutation_is_exact_where_few_items_differ():
     # All signs equal: only 2 of the 2^4 sign patterns are as extreme. Equal items say nothing.
     assert statistics.permutation([0, 0, 0, 0, 1], [0.5, 0.2, 0.4, 0.3, 1], 2000, 0) == pytest.approx(2 / 16)
     assert statistics.permutation([1, 0], [1, 0], 100, 0) == 1.0
+    assert statistics.permutation([0, 1], [0.5, 1], 100, 0) == 1.0
 
 
 def test_holm_by_hand():

@@ -23,6 +23,7 @@ def parse_args(argv=None):
     parser.add_argument("--out", required=True, type=Path, help="adapter.json to write; the adapter goes beside it")
     parser.add_argument("--scratch", required=True, type=Path, help="folder for checkpoints")
     parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--gpus", type=int, default=1, help="GPUs to train on together; none is needed on a CPU")
     parser.add_argument("--checkpoint-seconds", type=float, default=60, help="time between checkpoints")
     add_log_argument(parser)
     return parser.parse_args(argv)
@@ -44,59 +45,100 @@ def stop_flag():
     return lambda: bool(came)
 
 
-def make(args, spec: dict, expected: dict, scratch_folder: Path) -> None:
-    """Train in the scratch folder, then put the adapter in place, its manifest last."""
-    from maple import adapters, devices, models, training
-    from maple.provenance import Recorder
+def read_examples(data: Path, tokenizer, method: dict):
+    """Return the examples to learn from, those held out, and how many are too long."""
+    from maple import examples
 
-    recorder = Recorder()
+    index = manifests.read(data)
+    records = read_jsonl(data.parent / next(iter(index["files"])))
+    tokenised = [examples.tokenise(record, tokenizer) for record in records]
+    fitting = [example for example in tokenised if len(example.tokens) <= method["max_length"]]
+    if not fitting:
+        raise UserError(f"{data}: no record has at most {method['max_length']} tokens: raise max_length")
+    return *examples.split(fitting, method.get("held_out", 0)), len(tokenised) - len(fitting)
+
+
+def train(team, args, spec: dict, scratch_folder: Path) -> None:
+    """Train in the scratch folder, as one of a team; its first process writes ``made`` and ``facts.json``."""
+    from maple import adapters, device_batch, devices, models, packed_attention, training
+
+    if team.count > 1:
+        setup_logging(args.log, "a")
+    asked_to_stop = stop_flag()
     remembered = scratch_folder / "settings.json"
     settings = read_json(remembered) if remembered.is_file() else {"threads": args.threads}
-    device = devices.setup(settings["threads"])
-    settings.setdefault("tokens", 8192 if device.type == "cuda" else 512)
-    write_json(remembered, settings)
-    log.info("spec %s on %s with %s", args.spec, device, settings)
-
+    device = devices.setup(settings["threads"], team.rank, exact=True)
     model, tokenizer = models.load_base(args.model, spec["bits"], device)
+    packed_attention.prepare(model)
     model = adapters.attach_new(model, spec)
-    trained = adapters.count(model)
-    index = manifests.read(args.data)
-    records = read_jsonl(args.data.parent / next(iter(index["files"])))
-    examples = [training.tokenise(record, tokenizer) for record in records]
-    fitting = [example for example in examples if len(example.tokens) <= spec["method"]["max_length"]]
-    if not fitting:
-        raise UserError(f"{args.data}: no record has at most {spec['method']['max_length']} tokens: raise max_length")
-    too_long = len(examples) - len(fitting)
-    fitting, held_out = training.split(fitting, spec["method"].get("held_out", 0))
-    log.info(
-        "%d records, %d held out, %d too long; %d trainable weights", len(fitting), len(held_out), too_long, trained
-    )
-
-    parts = models.causal_parts(model)
+    trained, parts = adapters.count(model), models.causal_parts(model)
+    fitting, held_out, too_long = read_examples(args.data, tokenizer, spec["method"])
+    if "tokens" not in settings:
+        settings |= device_batch.choose(model, parts, fitting, trained, device)
+        if team.rank == 0:
+            write_json(remembered, settings)
+    elif settings["recompute"]:
+        device_batch.recompute(model)
+    counts = {"learned": len(fitting), "held_out": len(held_out), "too_long": too_long}
+    if team.rank == 0:
+        log.info("spec %s on %d x %s with %s", args.spec, team.count, device, settings)
+        log.info("records %s; %d trainable weights", counts, trained)
     journal, facts = training.train(
-        model, fitting, spec, scratch_folder, settings, device, parts, args.checkpoint_seconds, held_out, stop_flag()
-    )
+        model, parts, fitting, spec, scratch_folder, settings, device,
+        args.checkpoint_seconds, held_out, asked_to_stop, team,
+    )  # fmt: skip
+    if team.rank:
+        return
     made = scratch_folder / "made"
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
-    training.export(model, made, args.model.parent.name)
+    adapters.export(model, made, args.model.parent.name)
     write_jsonl(made / "training_log.jsonl", journal)
+    learned = sum(len(example.tokens) for example in fitting)
+    payload = {"records": counts, "tokens": {"learned_records": learned}, "trainable_parameters": trained}
+    volatile = {"device": devices.name(device), "processes": team.count, "settings": settings, **facts}
+    volatile["peak_device_memory_bytes"] = devices.peak_memory(device)
+    write_json(scratch_folder / "facts.json", {"payload": payload, "volatile": volatile})
+    log.info("final loss %.4f after %d steps", [e["loss"] for e in journal if "loss" in e][-1], facts["steps"])
+
+
+def train_with_room(args, spec: dict, scratch_folder: Path) -> None:
+    """Train; where memory runs out before the first checkpoint, again with half the device batch.
+
+    Afterwards it may not change any more: a resumed run must go on as it began.
+    """
+    import gc
+
+    import torch
+
+    from maple import checkpoints, device_batch, devices, workers
+
+    count, settings = devices.granted(args.gpus), scratch_folder / "settings.json"
+    while True:
+        try:
+            return workers.run(train, (args, spec, scratch_folder), count, scratch_folder / "meeting")
+        except torch.OutOfMemoryError:
+            if not settings.is_file() or checkpoints.newest(scratch_folder):
+                raise UserError("out of memory: free the device, or lower methods.*.max_length or the bits") from None
+            write_json(settings, device_batch.halved(read_json(settings), spec["method"]["max_length"]))
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
+def make(args, spec: dict, expected: dict, scratch_folder: Path) -> None:
+    """Train in the scratch folder, then put the adapter in place, its manifest last."""
+    from maple.provenance import Recorder
+
+    recorder = Recorder()
+    train_with_room(args, spec, scratch_folder)
+    facts = read_json(scratch_folder / "facts.json")
     args.out.parent.mkdir(parents=True, exist_ok=True)
     files = {}
-    for file in sorted(made.iterdir()):
+    for file in sorted((scratch_folder / "made").iterdir()):
         files[file.name] = manifests.describe(file)
         os.replace(file, args.out.parent / file.name)
-    recorder.write(args.out.parent / "provenance.json", device=str(device), settings=settings, **facts)
-    manifests.write(
-        args.out,
-        **expected | {"spec": args.spec},
-        files=files,
-        records={"learned": len(fitting), "held_out": len(held_out), "too_long": too_long},
-        tokens={"learned_records": sum(len(example.tokens) for example in fitting)},
-        trainable_parameters=trained,
-    )
-    losses = [entry["loss"] for entry in journal if "loss" in entry]
-    log.info("final loss %.4f after %d steps", losses[-1], facts["steps"])
+    recorder.write(args.out.parent / "provenance.json", **facts["volatile"])
+    manifests.write(args.out, **expected | {"spec": args.spec}, files=files, **facts["payload"])
 
 
 def main(argv=None) -> int:

@@ -1,9 +1,11 @@
 """The methods of finetuning: what is added to a frozen base, declared once each."""
 
+import json
+
 from maple.errors import UserError
 
-# (IA)3 has one vector a layer and no rank; its systems stand under rank 1.
-WITHOUT_RANK = {"ia3"}
+# (IA)3 has one vector a layer and full finetuning no adapter; their systems stand under rank 1.
+WITHOUT_RANK = {"ia3", "full"}
 _MLP = {"gate_proj", "up_proj", "down_proj"}
 
 
@@ -33,6 +35,13 @@ def _ia3(rank: int, method: dict):
     )
 
 
+def _prompt(rank: int, method: dict):
+    """Prompt tuning (Lester et al. 2021): as many virtual tokens as the rank says."""
+    from peft import PromptTuningConfig
+
+    return PromptTuningConfig(num_virtual_tokens=rank, task_type="CAUSAL_LM")
+
+
 METHODS = {
     "lora": _lora,
     # Scaled by alpha / sqrt(rank), so that high ranks learn as fast as low ones (Kalajdzievski 2023).
@@ -40,11 +49,14 @@ METHODS = {
     # Direction and magnitude apart (Liu et al. 2024).
     "dora": lambda rank, method: _lora(rank, method, use_dora=True),
     "ia3": _ia3,
+    "prompt": _prompt,
+    # All weights of the model: the upper bound that the others are measured against.
+    "full": None,
 }
 
 
 def attach_new(model, spec: dict):
-    """Return the model with a fresh adapter in fp32, seeded.
+    """Return the model with a fresh adapter in fp32, seeded; for full finetuning itself, all weights trained.
 
     Args:
         model: A frozen base.
@@ -54,9 +66,24 @@ def attach_new(model, spec: dict):
     from peft import get_peft_model
 
     torch.manual_seed(spec["seed"])
-    tuned = get_peft_model(model, METHODS[spec["method"].get("kind", "lora")](spec["rank"], spec["method"]))
+    kind = spec["method"].get("kind", "lora")
+    if kind == "full":
+        model.requires_grad_(True)
+        return model.train()
+    tuned = get_peft_model(model, METHODS[kind](spec["rank"], spec["method"]))
+    if kind == "prompt":
+        # Words the model knows are a better start than noise (Lester et al. 2021, section 3.2).
+        table = model.get_input_embeddings()
+        drawn = torch.randint(table.weight.shape[0], (spec["rank"],))
+        tuned.prompt_encoder["default"].embedding.weight.data = table(drawn.to(table.weight.device)).detach().float()
     tuned.train()
-    return keep_dtype(tuned)
+    return fit(tuned)
+
+
+def virtual_tokens(model):
+    """Return a function that gives the embeddings of prompt tuning's tokens, shape (tokens, hidden), or ``None``."""
+    encoder = getattr(model, "prompt_encoder", None)
+    return (lambda: encoder["default"].embedding.weight) if encoder else None
 
 
 def computed_in_bf16(name: str) -> bool:
@@ -68,19 +95,58 @@ def computed_in_bf16(name: str) -> bool:
     return "lora_A" in name or "lora_B" in name
 
 
-def keep_dtype(model):
-    """Return the model, its (IA)3 layers on a quantised base giving back the dtype they were given.
+def fit(model):
+    """Return the model, its adapter's layers made to compute fast and in the dtype of the base.
 
-    PEFT's multiply a bf16 output by fp32 factors and leave it at fp32, which attention does not take.
+    PEFT's (IA)3 layers multiply a bf16 output by fp32 factors and leave it at fp32, which attention does not take.
     """
     from peft.tuners.ia3 import IA3Layer
+
+    from maple import fused_lora
 
     for module in model.modules():
         if isinstance(module, IA3Layer):
             module.register_forward_hook(lambda module, inputs, output: output.to(inputs[0].dtype))
+    fused_lora.fuse(model)
     return model
 
 
 def count(model) -> int:
     """Return the number of weights that are trained."""
     return sum(value.numel() for value in model.parameters() if value.requires_grad)
+
+
+def export(model, folder, base_name: str) -> None:
+    """Write the adapter as PEFT reads it, byte for byte the same for the same weights.
+
+    A fully trained model is written as its weights in bf16, in which it computes.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    if hasattr(model, "peft_config"):
+        from peft import get_peft_model_state_dict
+
+        weights, config = get_peft_model_state_dict(model), model.peft_config["default"]
+        config.base_model_name_or_path, config.inference_mode = base_name, True
+        plain = {key: sorted(value) if isinstance(value, set) else value for key, value in config.to_dict().items()}
+    else:
+        weights = {name: value.to(torch.bfloat16) for name, value in model.named_parameters()}
+        plain = {"base_model_name_or_path": base_name, "trained": "all weights"}
+    weights = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+    save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    text = json.dumps(plain, indent=1, sort_keys=True, default=str) + "\n"
+    (folder / "adapter_config.json").write_text(text, encoding="utf-8")
+
+
+def load_full(model, folder):
+    """Return the model with the weights that :func:`export` wrote of a full finetuning."""
+    from safetensors.torch import load_file
+
+    weights = load_file(folder / "adapter_model.safetensors")
+    names = dict(model.named_parameters())
+    if set(weights) != set(names):
+        raise UserError(f"{folder}: holds the weights of another model: delete it and run again")
+    for name, value in names.items():
+        value.data.copy_(weights[name])
+    return model

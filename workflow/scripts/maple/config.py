@@ -82,6 +82,8 @@ def _explain(error) -> str:
         return f"{where} lacks the key {missing[0]!r}"
     if error.validator == "dependentRequired":
         return f"{where}: {error.message}"
+    if error.validator == "not" and error.validator_value == {"required": ["target_modules"]}:
+        return f"{where}.target_modules has no meaning for this kind of method: take it out"
     if error.validator == "anyOf" or error.validator == "not":
         if where.startswith("instructions"):
             return f"{where} needs either 'source' and 'languages', or 'sources'"
@@ -116,6 +118,9 @@ def _check_references(config: dict, name: str) -> None:
                 if slug not in config[section]:
                     known = ", ".join(config[section]) or "none"
                     raise UserError(f"{name}: grid.{number}.{key} names {slug!r}, not in {section} (declared: {known})")
+        for slug in block.get("methods", []):
+            if config["methods"][slug]["kind"] == "full" and block["bits"] != [16]:
+                raise UserError(f"{name}: grid.{number}.bits: {slug!r} trains all weights: only [16] can be")
     for slug, part in config["benchmarks"].items():
         if part["question_from"] != "own" and slug != "xcopa":
             raise UserError(f"{name}: benchmarks.{slug}.question_from: only xcopa has that field: take it out")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from transformers import DynamicCache
 
+from maple.models import Parts
 from maple.tries import Row
 
 # With a vocabulary of 262,144 the fp32 logits of one row are a megabyte.
@@ -18,21 +19,19 @@ class Engine:
     """A model ready to be asked.
 
     Attributes:
-        trunk: Gives hidden states.
-        head: Gives logits from hidden states.
-        config: The model's configuration.
+        parts: Its parts.
+        config: Its configuration.
         device: Where it is.
     """
 
-    trunk: object
-    head: object
+    parts: Parts
     config: object
     device: torch.device
 
     @property
     def longest(self) -> int:
-        """Tokens that the model can take."""
-        return getattr(self.config, "max_position_embeddings", None) or 4096
+        """Tokens of a sequence that the model can take."""
+        return (getattr(self.config, "max_position_embeddings", None) or 4096) - self.parts.lead_length
 
     def budget(self) -> int:
         """Return how many padded tokens a batch may have in the memory that is free now."""
@@ -50,15 +49,26 @@ class Engine:
         return max(16, _LOGITS_BYTES[self.device.type] // (4 * self.config.vocab_size))
 
     def prefix(self, tokens):
-        """Return the keys and values of each layer for a prefix, or ``None`` for an empty one."""
-        if not tokens:
-            return None
-        row = Row()
-        row.add(0, tokens, 0)
+        """Return the keys and values of each layer for virtual tokens and a prefix, or ``None`` without either."""
         with torch.inference_mode():
-            _, cache = self.run([row], None, keep=True)
+            lead = self._lead()
+            if not tokens:
+                return lead
+            row = Row()
+            row.add(0, tokens, 0)
+            _, cache = self.run([row], lead, keep=True)
         # The row was padded at its end.
-        return [(layer.keys[:, :, : len(tokens)], layer.values[:, :, : len(tokens)]) for layer in cache.layers]
+        length = self.parts.lead_length + len(tokens)
+        return [(layer.keys[:, :, :length], layer.values[:, :, :length]) for layer in cache.layers]
+
+    def _lead(self):
+        """Return the keys and values of the virtual tokens, or ``None``."""
+        if self.parts.lead is None:
+            return None
+        embedded = self.parts.lead().to(self.parts.head.weight.dtype)[None]
+        cache = DynamicCache()
+        self.parts.trunk(inputs_embeds=embedded, past_key_values=cache, use_cache=True)
+        return [(layer.keys, layer.values) for layer in cache.layers]
 
     def masks(self, visible, positions, key_positions):
         """Return the mask in the form the architecture takes: limited to the window where attention slides.
@@ -111,7 +121,7 @@ class Engine:
             cache = DynamicCache()
             for number, (keys, values) in enumerate(prefix or []):
                 cache.update(keys.expand(len(group), -1, -1, -1), values.expand(len(group), -1, -1, -1), number)
-        hidden = self.trunk(
+        hidden = self.parts.trunk(
             input_ids=tokens,
             position_ids=positions,
             attention_mask=self.masks(visible[:, None], positions, key_positions),

@@ -36,8 +36,8 @@ class _Slots(DynamicLayer):
         self.all_keys, self.all_values = self.all_keys[kept], self.all_values[kept]
 
 
-def _waves(found, sequences, room: int, most: int, new: int):
-    """Group rows so that their sequences, padded to the longest and with room to write, fit the cache."""
+def _waves(found, sequences, room: int, most: int, more: int):
+    """Group rows so that their sequences, padded to the longest and each with ``more`` tokens, fit the cache."""
 
     def longest(row):
         return max(len(sequences[number].tokens) for number, _ in row.paths)
@@ -45,7 +45,7 @@ def _waves(found, sequences, room: int, most: int, new: int):
     wave, count = [], 0
     for row in sorted(found, key=longest, reverse=True):
         rows = count + len(row.paths)
-        if wave and (rows * (longest(wave[0]) + new) > room or rows > most):
+        if wave and (rows * (longest(wave[0]) + more) > room or rows > most):
             yield wave
             wave, count = [], 0
         wave.append(row)
@@ -74,7 +74,7 @@ def _read(engine, wave, sequences, prefix, new: int):
         the number of padding places at the left of each sequence, on the device.
     """
     numbers = [number for row in wave for number, _ in row.paths]
-    lengths = {number: len(sequences[number].tokens) for number in numbers}
+    lengths = {number: engine.parts.lead_length + len(sequences[number].tokens) for number in numbers}
     width = max(lengths.values())
     slot = {number: place for place, number in enumerate(numbers)}
     before = prefix[0][0].shape[2] if prefix else 0
@@ -107,7 +107,9 @@ def _read(engine, wave, sequences, prefix, new: int):
 def _next(engine, states):
     """Return the most likely next token of each hidden state."""
     step = engine.head_rows()
-    parts = [engine.head(states[start : start + step]).float().argmax(-1) for start in range(0, len(states), step)]
+    parts = [
+        engine.parts.head(states[start : start + step]).float().argmax(-1) for start in range(0, len(states), step)
+    ]
     return torch.cat(parts)
 
 
@@ -137,7 +139,7 @@ def _write(engine, numbers, states, cache, padding, new: int, done) -> dict[int,
         order = torch.arange(place + 1, device=engine.device)
         visible = (order[None, :] >= padding[:, None])[:, None, None, :]
         positions = (place - padding)[:, None]
-        hidden = engine.trunk(
+        hidden = engine.parts.trunk(
             input_ids=tokens,
             position_ids=positions,
             attention_mask=engine.masks(visible, positions, order[None, :] - padding[:, None]),
@@ -183,8 +185,8 @@ def generate(engine, sequences, tokenizer, new: int, stop, progress=None) -> tup
     with torch.inference_mode():
         prefix = engine.prefix(sequences[0].tokens[:skip])
         found = tries.rows(sequences, skip, _WIDEST[kind])
-        room = _cache_tokens(engine)
-        for wave in _waves(found, sequences, room, _MOST_ROWS[kind], new):
+        room, more = _cache_tokens(engine), engine.parts.lead_length + new
+        for wave in _waves(found, sequences, room, _MOST_ROWS[kind], more):
             for number, tokens in _write(engine, *_read(engine, wave, sequences, prefix, new), new, done).items():
                 text = text_of(tokens)
                 result[number] = text[

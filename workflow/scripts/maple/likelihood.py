@@ -48,7 +48,7 @@ def _log_likelihoods(engine, hidden, places, judged):
     owners, labels = judged.T.to(hidden.device, non_blocking=True)
     found = []
     for number, start in enumerate(range(0, len(places), step)):
-        logits = engine.head(states[start : start + step]).float()
+        logits = engine.parts.head(states[start : start + step]).float()
         part = slice(bounds[number], bounds[number + 1])
         local = owners[part] - start
         found.append(logits[local, labels[part]] - logits.logsumexp(-1)[local])

@@ -15,12 +15,12 @@ def add_log_argument(parser) -> None:
     parser.add_argument("--log", help="file that gets a copy of the messages")
 
 
-def setup_logging(path=None) -> None:
+def setup_logging(path=None, mode: str = "w") -> None:
     """Send messages to standard error and, if given, to a file."""
     handlers = [logging.StreamHandler()]
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(path, mode="w", encoding="utf-8"))
+        handlers.append(logging.FileHandler(path, mode=mode, encoding="utf-8"))
     for handler in handlers:
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     log.handlers[:] = handlers

@@ -1,8 +1,8 @@
-"""Trained weights in fp32 beside the bf16 copies that the model computes with.
+"""Trained weights in fp32 beside the copies that the model computes with, in bf16 where the model does.
 
 With fp32 adapters every layer casts its input up and its product down again: on an H200 a 7B model then trains
-at 12,300 tokens/s instead of 18,300. Optimiser steps on bf16 weights alone would round small changes away, so
-gradients are summed, and steps taken, in fp32.
+at two thirds of the speed. Optimiser steps on bf16 weights alone would round small changes away, so gradients are
+summed, and steps taken, in fp32.
 """
 
 import torch
@@ -13,33 +13,52 @@ from maple.adapters import computed_in_bf16
 class MasterWeights:
     """The trained weights of a model.
 
+    All lie in one tensor, so that a step costs a few operations instead of a few for each of some 450 matrices.
+
     Attributes:
-        values: Name -> fp32 tensor, what the optimiser changes and checkpoints hold.
+        flat: All values, fp32, shape (weights,), with the summed gradients in ``flat.grad``.
     """
 
     def __init__(self, model):
-        """Take the trained weights of a model and lower its own copies to the dtype of its base."""
-        self._working = {name: value for name, value in model.named_parameters() if value.requires_grad}
-        self.values = {name: value.detach().float().clone() for name, value in self._working.items()}
-        for name, value in self._working.items():
+        """Take the trained weights of a model and lower its own copies to the dtype they are computed in."""
+        trained = {name: value for name, value in model.named_parameters() if value.requires_grad}
+        for name, value in trained.items():
             if computed_in_bf16(name) and model.dtype == torch.bfloat16:
                 value.data = value.data.bfloat16()
+        # Values of one dtype lie together: their gradients are then added in one go.
+        order = sorted(trained, key=lambda name: (str(trained[name].dtype), name))
+        self._working = [trained[name] for name in order]
+        self._sizes = [value.numel() for value in self._working]
+        self.flat = torch.cat([value.detach().float().flatten() for value in self._working])
+        self.flat.requires_grad_()
+        self.flat.grad = torch.zeros_like(self.flat)
+        self.publish()
 
     def take_gradients(self) -> None:
-        """Add the gradients of a micro-batch to the fp32 sums."""
-        for name, value in self._working.items():
-            if value.grad is not None:
-                master = self.values[name]
-                master.grad = value.grad.float() if master.grad is None else master.grad.add_(value.grad)
-                value.grad = None
+        """Add the gradients of a device batch to the fp32 sums."""
+        start = 0
+        while start < len(self._working):
+            end = start
+            while end < len(self._working) and self._working[end].dtype == self._working[start].dtype:
+                end += 1
+            part = self._working[start:end]
+            found = [torch.zeros_like(v) if v.grad is None else v.grad for v in part]
+            first, size = sum(self._sizes[:start]), sum(self._sizes[start:end])
+            self.flat.grad[first : first + size] += torch.cat([gradient.flatten() for gradient in found])
+            start = end
+        for value in self._working:
+            value.grad = None
 
     @torch.no_grad()
     def publish(self) -> None:
         """Copy the fp32 values into the model."""
-        for name, value in self._working.items():
-            value.copy_(self.values[name])
+        parts = self.flat.detach().split(self._sizes)
+        torch._foreach_copy_(
+            [value.data for value in self._working],
+            [part.view_as(value) for part, value in zip(parts, self._working, strict=True)],
+        )
 
     def hand_over(self) -> None:
         """Put the fp32 values themselves into the model, to be exported."""
-        for name, value in self._working.items():
-            value.data = self.values[name].detach()
+        for part, value in zip(self.flat.detach().split(self._sizes), self._working, strict=True):
+            value.data = part.view_as(value).clone()

@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 from maple import adapters, manifests
@@ -99,17 +100,41 @@ def attach(model, adapter_manifest):
     import torch
     from peft import PeftModel
 
-    manifests.read(adapter_manifest)
-    tuned = PeftModel.from_pretrained(model, Path(adapter_manifest).parent, is_trainable=False)
+    kind = manifests.read(adapter_manifest)["spec"]["method"].get("kind", "lora")
+    folder = Path(adapter_manifest).parent
+    if kind == "full":
+        return adapters.load_full(model, folder)
+    tuned = PeftModel.from_pretrained(model, folder, is_trainable=False)
     for name, parameter in tuned.named_parameters():
         if adapters.computed_in_bf16(name) and model.dtype == torch.bfloat16:
             parameter.data = parameter.data.bfloat16()
     tuned.eval()
-    return adapters.keep_dtype(tuned)
+    return adapters.fit(tuned)
 
 
-def causal_parts(model):
-    """Return ``(trunk, head)``: hidden states are ``trunk(...).last_hidden_state``, logits ``head(hidden)``.
+@dataclass(frozen=True)
+class Parts:
+    """What a causal language model consists of.
+
+    Attributes:
+        trunk: Gives hidden states: ``trunk(...).last_hidden_state``.
+        head: Gives logits from hidden states.
+        lead: Gives the embeddings of prompt tuning's virtual tokens, shape (tokens, hidden), that stand before every
+            sequence; ``None`` where there are none.
+    """
+
+    trunk: object
+    head: object
+    lead: object = None
+
+    @property
+    def lead_length(self) -> int:
+        """Virtual tokens before every sequence."""
+        return 0 if self.lead is None else len(self.lead())
+
+
+def causal_parts(model) -> Parts:
+    """Return the parts of a base model or of one with an adapter.
 
     Raises:
         UserError: The architecture transforms its logits after the output layer.
@@ -117,4 +142,4 @@ def causal_parts(model):
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     if getattr(inner.config, "final_logit_softcapping", None):
         raise UserError(f"{inner.config.model_type} caps its logits, which this workflow does not reproduce")
-    return inner.get_decoder(), inner.get_output_embeddings()
+    return Parts(inner.get_decoder(), inner.get_output_embeddings(), adapters.virtual_tokens(model))

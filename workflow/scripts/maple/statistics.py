@@ -43,7 +43,8 @@ def permutation(first, second, resamples: int, seed: int) -> float:
 
     difference = np.asarray(second, dtype=float) - np.asarray(first, dtype=float)
     difference = difference[difference != 0]
-    if not len(difference):
+    if len(difference) < 2:
+        # One difference is as large with either sign.
         return 1.0
     return float(
         permutation_test(

@@ -1,0 +1,85 @@
+"""The processes that train one adapter together, one per device, and what they tell each other."""
+
+import signal
+import sys
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from maple.errors import Preempted, UserError
+from maple.files import read_json, write_json
+
+
+@dataclass(frozen=True)
+class Team:
+    """One process's place among ``count``; alone, it exchanges nothing."""
+
+    rank: int = 0
+    count: int = 1
+
+    def add_up(self, *tensors) -> None:
+        """Replace tensors by their sums over all processes."""
+        if self.count > 1:
+            import torch.distributed
+
+            for tensor in tensors:
+                torch.distributed.all_reduce(tensor)
+
+
+ALONE = Team()
+
+
+def _enter(rank: int, count: int, meeting: str, task, arguments) -> None:
+    """Join the other processes and do the task; leave word of an error that the parent is to raise."""
+    import torch
+
+    backend = "gloo"
+    if torch.cuda.is_available():
+        torch.cuda.set_device(rank)
+        backend = "nccl"
+    torch.distributed.init_process_group(
+        backend, init_method=f"file://{meeting}", rank=rank, world_size=count, timeout=timedelta(minutes=30)
+    )
+    try:
+        task(Team(rank, count), *arguments)
+    except (UserError, Preempted, torch.OutOfMemoryError) as error:
+        write_json(f"{meeting}.error", {"kind": type(error).__name__, "message": str(error)})
+        sys.exit(1)
+    torch.distributed.destroy_process_group()
+
+
+def run(task, arguments: tuple, count: int, meeting: Path) -> None:
+    """Do ``task(team, *arguments)`` in ``count`` processes at once, or here if that is one.
+
+    Args:
+        task: A function of a module, so that another process can find it.
+        arguments: Its further arguments.
+        count: Number of processes.
+        meeting: A file by which they find each other.
+
+    Raises:
+        UserError, Preempted, torch.OutOfMemoryError: One of them did; the others were ended.
+    """
+    if count == 1:
+        task(ALONE, *arguments)
+        return
+    import torch
+    from torch.multiprocessing import ProcessExitedException, start_processes
+
+    word = Path(f"{meeting}.error")
+    for file in (meeting, word):
+        file.unlink(missing_ok=True)
+    # They die with this process: torch sees to that.
+    started = start_processes(
+        _enter, args=(count, str(meeting), task, arguments), nprocs=count, join=False, start_method="spawn"
+    )
+    signal.signal(signal.SIGTERM, lambda *_: [process.terminate() for process in started.processes])
+    try:
+        while not started.join():
+            pass
+    except ProcessExitedException:
+        if not word.is_file():
+            raise
+        said = read_json(word)
+        kinds = {"UserError": UserError, "Preempted": Preempted, "OutOfMemoryError": torch.OutOfMemoryError}
+        raise kinds[said["kind"]](said["message"]) from None

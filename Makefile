@@ -4,7 +4,7 @@ LOCK ?= envs/cpu.lock.txt
 BIN := .venv/bin
 FIGURE := results/figures/xnli_by_lang.pdf
 
-.PHONY: demo test install lint clean
+.PHONY: demo test install judge lint clean
 
 demo: install
 	PATH="$(CURDIR)/$(BIN):$$PATH" HF_HUB_OFFLINE=1 snakemake --cores 8 $(FIGURE)
@@ -30,5 +30,13 @@ install: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(LOCK)
 	@touch $@
 
+# What the AlpacaEval rules judge with; nothing else needs it.
+judge: .venv-judge/installed
+
+.venv-judge/installed: envs/judge.lock.txt
+	test -x .venv-judge/bin/python || "$(PYTHON)" -m venv .venv-judge
+	.venv-judge/bin/python -m pip install --quiet --disable-pip-version-check -r envs/judge.lock.txt
+	@touch $@
+
 clean:
-	rm -rf .venv results .snakemake
+	rm -rf .venv .venv-judge results .snakemake

@@ -20,6 +20,7 @@ include: "rules/score.smk"
 include: "rules/analyse.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
+include: "rules/alpaca_eval.smk"
 
 
 rule all:
@@ -28,3 +29,4 @@ rule all:
         [f"{RESULTS}/figures/{name}_by_lang.pdf" for name in STUDY.benchmarks],
         [f"{RESULTS}/figures/training_curves.pdf"] if STUDY.adapters else [],
         f"{RESULTS}/report.html",
+        [ALPACA.table] if ALPACA.configured else [],

@@ -11,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.persistence.file import FilePersistence
 
 from maple import adoption, devices
+from maple.alpaca_eval_study import AlpacaEval
 from maple.config import resolve
 from maple.errors import UserError
 from maple.study import Study
@@ -31,6 +32,7 @@ if workflow.is_main_process and not os.environ.get("MAPLE_ADOPTING"):
     if unknown:
         raise WorkflowError(adoption.refusal(unknown))
 
+ALPACA = AlpacaEval(STUDY)
 RESULTS = STUDY.results
 LOGS = f"{RESULTS}/logs"
 SCRATCH = f"{RESULTS}/.scratch"

@@ -1,5 +1,7 @@
+import subprocess
+
 import pytest
-from workspace import Workspace
+from workspace import ROOT, Workspace
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +16,11 @@ def finished(tmp_path_factory):
 def study(finished, tmp_path):
     """A private copy of the finished tiny study."""
     return finished.copy(tmp_path / "maple")
+
+
+@pytest.fixture(scope="session")
+def judge_environment():
+    """Where `alpaca_eval` is installed; making it takes half a minute, once."""
+    done = subprocess.run(["make", "judge"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return ROOT / ".venv-judge"

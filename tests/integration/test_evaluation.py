@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny import ARCHITECTURES, COMMON, CPU, load
 
-from maple import adapters, engine, generation, likelihood, model_sources, models, requests
+from maple import adapters, engine, generation, likelihood, model_sources, models, requests, tries
 from maple.canonical import canonical
 from maple.errors import UserError
 from maple.prompts import PromptSet
@@ -130,6 +130,19 @@ def test_generation_equals_plain_decoding_in_any_batch(system, shots, monkeypatc
         monkeypatch.setitem(generation._MOST_ROWS, "cpu", rows)
         monkeypatch.setattr(engine.Engine, "budget", lambda self, budget=budget: budget)
         assert generation.generate(ready, whole, tokenizer, 9, ())[0] == expected
+
+
+def test_a_wave_leaves_room_for_the_tokens_to_come(system):
+    _, tokenizer, _ = system
+    whole = sequences(tokenizer, [("x" * length, []) for length in (5, 30, 10, 20)])
+    found = tries.rows(whole, 0, 64)
+    for room, more in ((200, 20), (200, 100), (10, 500)):
+        waves = list(generation._waves(found, whole, room, 16, more))
+        assert sorted(number for wave in waves for row in wave for number, _ in row.paths) == [0, 1, 2, 3]
+        for wave in waves:
+            numbers = [number for row in wave for number, _ in row.paths]
+            needed = len(numbers) * (max(len(whole[number].tokens) for number in numbers) + more)
+            assert needed <= room or len(wave) == 1
 
 
 def test_generation_stops_before_the_stop_string(system):

@@ -6,6 +6,10 @@ from maple.errors import UserError
 from maple.logs import run, setup_logging
 
 SCRIPTS = {
+    "prepare_alpaca_eval": "prepare_alpaca_eval",
+    "predict_alpaca_eval": "predict_alpaca_eval",
+    "judge": "judge",
+    "score_alpaca_eval": "score_alpaca_eval",
     "prepare_model": "prepare_model",
     "prepare_instructions": "prepare_instructions",
     "prepare": "prepare_benchmark",

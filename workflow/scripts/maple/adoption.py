@@ -2,10 +2,16 @@
 
 import os
 
+from maple.alpaca_eval_study import AlpacaEval
+
 
 def manifests_of(study) -> list[str]:
-    """Return the paths of the manifests that GPU work went into."""
+    """Return the paths of the manifests that GPU work or a judge's work went into."""
     paths = [study.adapter(system.path) for system in study.adapters]
+    alpaca = AlpacaEval(study)
+    if alpaca.configured:
+        paths += [alpaca.outputs_index(system.path) for system in study.systems]
+        paths += [alpaca.annotations_index(system.path) for system in study.systems]
     return paths + [study.predictions_index(system.path, name) for system in study.systems for name in study.benchmarks]
 
 

@@ -1,5 +1,6 @@
 """The study's configuration: reading, defaults, and errors a person can act on."""
 
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from maple.benchmarks import DECLARED
 from maple.errors import UserError
 from maple.files import read_json
 
+# Neither a user's name and password, nor a query with a key in it, nor what a shell would read.
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/\[\]-]+")
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = ROOT / "workflow/schemas/config.schema.json"
 
@@ -123,6 +126,12 @@ def _check_references(config: dict, name: str) -> None:
             raise UserError(f"{name}: benchmarks.{slug}.question_from: only xcopa has that field: take it out")
         if part["scoring"] == "likelihood" and not DECLARED[slug].golds:
             raise UserError(f"{name}: benchmarks.{slug}.scoring: its answers are in words, so only generation can be")
+    judge = config.get("alpaca_eval", {}).get("judge")
+    if judge and not _ADDRESS.fullmatch(judge["base_url"]):
+        raise UserError(
+            f"{name}: alpaca_eval.judge.base_url must be a plain address such as https://api.openai.com/v1; "
+            "the key belongs into OPENAI_API_KEY"
+        )
     table = languages.load()
     for section in ("benchmarks", "instructions"):
         for slug, part in config[section].items():

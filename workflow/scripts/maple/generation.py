@@ -36,15 +36,16 @@ class _Slots(DynamicLayer):
         self.all_keys, self.all_values = self.all_keys[kept], self.all_values[kept]
 
 
-def _waves(found, sequences, room: int, most: int):
-    """Group rows so that their sequences, padded to the longest and with room to write, fit the cache."""
+def _waves(found, sequences, room: int, most: int, more: int):
+    """Group rows so that their sequences, padded to the longest and each with ``more`` tokens, fit the cache."""
 
     def longest(row):
         return max(len(sequences[number].tokens) for number, _ in row.paths)
 
     wave, count = [], 0
     for row in sorted(found, key=longest, reverse=True):
-        if wave and ((count + len(row.paths)) * longest(wave[0]) > room or count + len(row.paths) > most):
+        rows = count + len(row.paths)
+        if wave and (rows * (longest(wave[0]) + more) > room or rows > most):
             yield wave
             wave, count = [], 0
         wave.append(row)
@@ -182,8 +183,8 @@ def generate(engine, sequences, tokenizer, new: int, stop, progress=None) -> tup
     with torch.inference_mode():
         prefix = engine.prefix(sequences[0].tokens[:skip])
         found = tries.rows(sequences, skip, _WIDEST[kind])
-        room = _cache_tokens(engine)
-        for wave in _waves(found, sequences, room, _MOST_ROWS[kind]):
+        room, more = _cache_tokens(engine), engine.parts.lead_length + new
+        for wave in _waves(found, sequences, room, _MOST_ROWS[kind], more):
             for number, tokens in _write(engine, *_read(engine, wave, sequences, prefix, new), new, done).items():
                 text = text_of(tokens)
                 result[number] = text[

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maple import manifests
+from maple.alpaca_eval_study import AlpacaEval
 from maple.errors import UserError
 from maple.files import read_json
 from maple.model_sources import folder_of
@@ -62,7 +63,7 @@ def nodes(study) -> list[Node]:
             inputs = {"predictions": path}
             spec = study.score_spec(name)
             found.append(Node(study.scores(system.path, name), f"score_{name}", spec, study.code("score"), inputs))
-    return found
+    return found + [Node(*part) for part in AlpacaEval(study).manifests()]
 
 
 def problem(node: Node) -> str | None:

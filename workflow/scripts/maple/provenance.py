@@ -23,6 +23,8 @@ _PACKAGES = (
     "evaluate",
     "numpy",
     "pandas",
+    "alpaca-eval",
+    "openai",
 )
 
 

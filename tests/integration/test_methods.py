@@ -10,7 +10,7 @@ from maple import adapters, examples, manifests, model_sources, models, training
 from maple.canonical import canonical
 from maple.errors import UserError
 
-# Trainable weights in millions: rank -> q,v | q,k,v,o | all linear layers, computed by hand from the shapes.
+# Trainable weights in millions and in percent of the model: q,v | q,k,v,o | all linear layers, computed by hand.
 SHAPES = {
     "llama": dict(hidden_size=4096, intermediate_size=11008, num_hidden_layers=32, num_attention_heads=32,
                   num_key_value_heads=32, vocab_size=32000),
@@ -22,19 +22,25 @@ MILLIONS = {
     ("llama", 8): (4.2, 8.4, 20.0), ("llama", 64): (33.6, 67.1, 159.9), ("llama", 128): (67.1, 134.2, 319.8),
     ("mistral", 8): (3.4, 6.8, 21.0), ("mistral", 64): (27.3, 54.5, 167.8), ("mistral", 128): (54.5, 109.1, 335.5),
 }  # fmt: skip
+PERCENT = {
+    ("llama", 8): (0.06, 0.12, 0.30), ("llama", 64): (0.50, 1.00, 2.37), ("llama", 128): (1.00, 1.99, 4.75),
+    ("mistral", 8): (0.05, 0.09, 0.29), ("mistral", 64): (0.38, 0.75, 2.32), ("mistral", 128): (0.75, 1.51, 4.63),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("architecture", "rank"), MILLIONS)
 def test_trainable_weights_of_7b_shapes(architecture, rank):
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    for targets, expected in zip(TARGETS, MILLIONS[architecture, rank], strict=True):
+    table = zip(TARGETS, MILLIONS[architecture, rank], PERCENT[architecture, rank], strict=True)
+    for targets, expected, percent in table:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(AutoConfig.for_model(architecture, **SHAPES[architecture]))
             model.requires_grad_(False)
             method = {"alpha": 16, "target_modules": targets}
             tuned = adapters.attach_new(model, {"rank": rank, "seed": 0, "method": method})
         assert round(adapters.count(tuned) / 1e6, 1) == expected
+        assert round(100 * adapters.share(tuned), 2) == percent
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +58,9 @@ def test_a_method_learns_and_loads(manifest, tmp_path, kind, bits):
               "schedule": "constant", "target_modules": targets}  # fmt: skip
     spec = {"bits": bits, "rank": 4, "seed": 0, "method": method}
     base, tokenizer = models.load_base(manifest, bits, CPU)
+    whole = sum(value.numel() for value in models.load_base(manifest, 16, CPU)[0].parameters())
     tuned = adapters.attach_new(base, spec)
+    assert adapters.share(tuned) == adapters.count(tuned) / whole
     messages = [{"role": "user", "content": "Say yes."}, {"role": "assistant", "content": "yes yes yes"}]
     record = {"id": "r", "language": "en", "messages": messages}
     data = [examples.tokenise(record | {"id": str(n)}, tokenizer) for n in range(4)]

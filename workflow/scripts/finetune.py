@@ -97,6 +97,7 @@ def train(team, args, spec: dict, scratch_folder: Path) -> None:
     write_jsonl(made / "training_log.jsonl", journal)
     learned = sum(len(example.tokens) for example in fitting)
     payload = {"records": counts, "tokens": {"learned_records": learned}, "trainable_parameters": trained}
+    payload["trainable_share"] = round(adapters.share(model), 6)
     volatile = {"device": devices.name(device), "processes": team.count, "settings": settings, **facts}
     volatile["peak_device_memory_bytes"] = devices.peak_memory(device)
     write_json(scratch_folder / "facts.json", {"payload": payload, "volatile": volatile})

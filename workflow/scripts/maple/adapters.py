@@ -1,6 +1,7 @@
 """The methods of finetuning: what is added to a frozen base, declared once each."""
 
 import json
+import math
 
 from maple.errors import UserError
 from maple.files import replaced
@@ -115,6 +116,16 @@ def fit(model):
 def count(model) -> int:
     """Return the number of weights that are trained."""
     return sum(value.numel() for value in model.parameters() if value.requires_grad)
+
+
+def share(model) -> float:
+    """Return the trained weights as a share of the base model's; quantised ones count as what they stand for."""
+    base = 0
+    for value in model.parameters():
+        if not value.requires_grad or not hasattr(model, "peft_config"):
+            state = getattr(value, "quant_state", None)
+            base += math.prod(state.shape) if state is not None else value.numel()
+    return count(model) / base
 
 
 def export(model, folder, base_name: str) -> None:

@@ -175,6 +175,61 @@ def test_an_attached_adapter_changes_the_logits_as_the_arithmetic_says(manifest,
     assert (difference - expected).norm() <= 0.05 * expected.norm()
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize("bits", [4, 8, 16])
+def test_fused_layers_compute_what_peft_does(manifest, bits, dropout):
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    from maple import fused_lora
+
+    packed = {4: {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True,
+                  "bnb_4bit_compute_dtype": torch.float32}, 8: {"load_in_8bit": True}}  # fmt: skip
+    found = []
+    for fused in (False, True):
+        quantised = BitsAndBytesConfig(**packed[bits]) if bits < 16 else None
+        base = AutoModelForCausalLM.from_pretrained(
+            manifest.parent, dtype=torch.float32, quantization_config=quantised, device_map={"": CPU}
+        )
+        torch.manual_seed(1)
+        config = LoraConfig(
+            r=4, lora_alpha=6, lora_dropout=dropout, target_modules="all-linear", init_lora_weights=False
+        )
+        model = get_peft_model(base, config).train()
+        assert not fused or fused_lora.fuse(model) == 14
+        tokens = torch.arange(3, 43).reshape(2, 20)
+        torch.manual_seed(2)
+        model(tokens, labels=tokens).loss.backward()
+        gradients = {name: value.grad for name, value in model.named_parameters() if value.grad is not None}
+        with torch.no_grad():
+            found.append((model.eval()(tokens).logits, gradients))
+    (logits, gradients), (same_logits, same_gradients) = found
+    assert torch.allclose(logits, same_logits, rtol=1e-3, atol=1e-3)
+    assert len(gradients) == 28 and gradients.keys() == same_gradients.keys()
+    for name, value in gradients.items():
+        assert torch.allclose(value, same_gradients[name], rtol=1e-3, atol=2e-3 * float(value.abs().max())), name
+
+
+def test_four_bit_weights_on_a_cpu_are_those_of_bitsandbytes(manifest):
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    config = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+    packed = AutoModelForCausalLM.from_pretrained(
+        manifest.parent, dtype=torch.bfloat16, quantization_config=config, device_map={"": CPU}
+    ).train()
+    plain, _ = models.load_base(manifest, 4, CPU)
+    whole, _ = models.load_base(manifest, 16, CPU)
+    tokens = torch.arange(3, 43)[None]
+    with torch.no_grad():
+        expected, found, other = (model(tokens).logits.float() for model in (packed, plain, whole))
+    assert (found - expected).norm() < 0.1 * (other - expected).norm()
+
+
 def test_nan_stops_with_the_step_and_the_records(manifest, tmp_path):
     model, tokenizer = load(manifest)
     spec = {"bits": 16, "rank": 4, "seed": 0, "method": METHOD | {"learning_rate": 1e30}}

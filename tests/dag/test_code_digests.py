@@ -10,7 +10,7 @@ from workspace import ROOT
 from maple import digests
 
 COMMANDS = ["prepare_model", "prepare_instructions", "prepare_benchmark", "finetune", "predict", "score", "gather",
-            "plot_by_lang", "plot_training", "report"]  # fmt: skip
+            "compare", "analyse", "plot_by_lang", "plot_training", "report"]  # fmt: skip
 EVERY = set(COMMANDS)
 # Kept by hand, so that it is a second opinion on what the import closure finds.
 NOTICED_BY = {
@@ -18,11 +18,11 @@ NOTICED_BY = {
     "errors": set(),
     "files": EVERY,
     "logs": set(),
-    "canonical": EVERY - {"plot_by_lang", "report"},
-    "manifests": EVERY - {"plot_by_lang", "report"},
-    "systems": {"gather"},
-    "languages": {"prepare_benchmark", "prepare_instructions"},
-    "benchmarks": {"prepare_benchmark", "prepare_instructions", "score", "gather", "plot_by_lang", "report"},
+    "canonical": EVERY - {"analyse", "plot_by_lang", "report"},
+    "manifests": EVERY - {"analyse", "plot_by_lang", "report"},
+    "systems": {"gather", "compare", "analyse", "report"},
+    "languages": {"prepare_benchmark", "prepare_instructions", "compare"},
+    "benchmarks": EVERY - {"prepare_model", "finetune", "predict", "plot_training"},
     "benchmark_sources": {"prepare_benchmark", "prepare_instructions"},
     "hub": {"prepare_model", "prepare_benchmark", "prepare_instructions", "finetune", "predict"},
     "adapters": {"finetune", "predict"},
@@ -49,7 +49,20 @@ NOTICED_BY = {
     "answers": {"predict"},
     "prediction": {"predict"},
     "spans": {"score"},
-    "statistics": {"score", "gather"},
+    "statistics": {"score", "compare", "analyse"},
+    "variance": {"compare", "analyse"},
+    "item_tables": {"compare"},
+    "scored": {"compare"},
+    "comparisons": {"compare"},
+    "references": {"compare"},
+    "gaps": {"compare"},
+    "pairs": {"compare", "analyse", "report"},
+    "groups": {"compare", "analyse", "report"},
+    "design": {"analyse"},
+    "effects": {"analyse"},
+    "hypotheses": {"analyse"},
+    "latex": {"analyse"},
+    "paper": {"analyse"},
     "plots": {"plot_by_lang", "plot_training"},
     "config": set(),
     "study": set(),

@@ -5,8 +5,10 @@ many more repeats; docs/analysis.md gives its results.
 """
 
 import gc
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ import pytest
 import statistics_simulation as simulation
 from workspace import ROOT
 
-from maple import design, effects, statistics
+from maple import design, effects, references, statistics
 from maple.pairs import ADAPTERS, SETTINGS
 
 
@@ -93,9 +95,8 @@ def test_gaps_that_are_closed_and_gaps_that_are_not():
 # -- one planted study through the commands, from item tables to effects.csv -----------------------
 
 
-def made(folder, seeds, items=700):
+def made(folder, study, items=700):
     """Write a planted study and make its tables with the commands of the rules."""
-    study = simulation.small_study(seeds)
     study.results = "results"
     plan = simulation.plan("planted", 1, items)
     with pytest.MonkeyPatch.context() as patch:
@@ -110,14 +111,14 @@ def made(folder, seeds, items=700):
     for name in ("scores", "comparisons", "gaps", "effects"):
         tables[name] = pd.read_csv(folder / f"results/tables/{name}.csv", low_memory=False)
         text = (folder / f"results/tables/{name}.tex").read_text()
-        assert text.count("\\begin{table}") == text.count("\\end{table}") > 0
+        assert text.count("\\begin{table}") == text.count("\\end{table}")
         assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
     return plan, study, tables
 
 
 @pytest.fixture(scope="module")
 def three_seeds(tmp_path_factory):
-    return made(tmp_path_factory.mktemp("three"), 3)
+    return made(tmp_path_factory.mktemp("three"), simulation.small_study(3))
 
 
 def truth(plan, study):
@@ -190,7 +191,7 @@ def test_comparisons_of_the_planted_study(three_seeds):
 
 
 def test_one_seed_decides_nothing_about_rank_and_bits(tmp_path):
-    _, _, tables = made(tmp_path, 1)
+    _, _, tables = made(tmp_path, simulation.small_study(1))
     table = tables["effects"]
     claims = table[(table["scope"] == "all by likelihood") & (table["kind"] == "hypothesis")].set_index("claim")
     assert set(claims.loc[["a: rank", "a: bits"], "verdict"]) == {"undecided"}
@@ -200,8 +201,32 @@ def test_one_seed_decides_nothing_about_rank_and_bits(tmp_path):
     assert set(tables["comparisons"]["about"]) == {ADAPTERS}
 
 
+def test_a_study_of_untuned_bases_has_scores_and_nothing_to_decide(tmp_path):
+    study = simulation.small_study(1)
+    study.config["grid"] = [{"models": ["tiny"], "bits": [4]}]
+    _, _, tables = made(tmp_path, study, items=50)
+    assert len(tables["scores"]) == 22
+    assert not len(tables["comparisons"]) and not len(tables["gaps"]) and not len(tables["effects"])
+
+
+@pytest.mark.skipif(not os.environ.get("MAPLE_REAL_DATA"), reason="MAPLE_REAL_DATA is not set")
+def test_shipped_references_are_those_of_the_reference_data():
+    path = Path(os.environ["MAPLE_REAL_DATA"]).parent / "references/megaverse_scores.csv"
+    ours = {"no": "nb", "zh-CN": "zh", "zh-TW": "zh-Hant"}
+    source = pd.read_csv(path, keep_default_na=False)
+    found = [
+        (row.benchmark, ours.get(row.language, row.language), row.model, row.setup, float(row.score), row.flag)
+        for row in source.itertuples()
+    ]
+    shipped = [
+        (part.benchmark, part.language, part.model, part.setup, pytest.approx(part.score * 100), part.flag)
+        for part in references.load()
+    ]
+    assert found == shipped
+
+
 def test_the_same_tables_again_byte_for_byte(three_seeds, tmp_path):
     _, _, tables = three_seeds
-    _, _, again = made(tmp_path, 3)
+    _, _, again = made(tmp_path, simulation.small_study(3))
     for name, table in tables.items():
         pd.testing.assert_frame_equal(table, again[name], check_exact=True)

@@ -1,16 +1,20 @@
 """Pairs, the model of score changes, claims, references and gaps, on scores small enough to check by hand."""
 
+import copy
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from workspace import ROOT
+from workspace import ROOT, TINY
 
-from maple import comparisons, design, effects, gaps, groups, hypotheses, latex, references, statistics
+from maple import comparisons, config, design, effects, gaps, groups, hypotheses, latex, references, statistics
 from maple.errors import UserError
 from maple.item_tables import Items
 from maple.pairs import SETTINGS, pairs
 from maple.scored import Scored
+from maple.study import Study
 from maple.systems import System
 
 LANGUAGES = [("en", "English", 5), ("sw", "Swahili", 2), ("ht", "Haitian Creole", 0), ("de", "German", 5)]
@@ -230,6 +234,16 @@ def test_references_without_their_header(tmp_path):
         references.load(path)
     with pytest.raises(UserError, match="restore it"):
         references.load(tmp_path / "absent.csv")
+
+
+def test_published_scores_belong_to_the_spec_of_their_benchmark_alone():
+    raw = copy.deepcopy(TINY)
+    assert json.loads(Study(config.resolve(raw)).compare_spec("xnli"))["references"] is None
+    raw["benchmarks"]["xnli"] |= {"source": "local", "path": "."}
+    both = json.loads(Study(config.resolve(raw)).compare_spec("xnli"))["references"]
+    raw["benchmarks"]["xnli"]["languages"] = ["en"]
+    english = json.loads(Study(config.resolve(raw)).compare_spec("xnli"))["references"]
+    assert len({None, both, english, references.content("xcopa", ["en"])}) == 4
 
 
 def published(score, flag="", scoring="likelihood", parameters=None, language="en"):

@@ -25,20 +25,20 @@ def frame(scored: Scored, references: list[Reference], scoring: str, parameters:
     import pandas as pd
 
     settings, seeds = over_seeds(scored)
-    tuned = np.array(
-        [p for p, s in enumerate(settings.systems) if not s.is_base and s.base in settings.places], dtype=int
-    )
-    base = np.array([settings.places[settings.systems[place].base] for place in tuned], dtype=int)
-    own = [settings.systems[place] for place in tuned]
+    own = [system for system in settings.systems if not system.is_base and system.base in settings.places]
+    tuned = np.array([settings.places[system] for system in own], dtype=int)
+    base = np.array([settings.places[system.base] for system in own], dtype=int)
     facts = pd.DataFrame([vars(system) | {"system": name(system)} for system in own]).assign(
         label=[settings.labels[place] for place in tuned], seeds=seeds[tuned]
     )
+    # One adapter stands for itself; from two seeds on, what seeds add counts too.
+    repeated = np.where(seeds[tuned] > 1, 1 / np.maximum(seeds[tuned], 1), 0.0)
     codes = [code for code, *_ in settings.languages]
     parts, measured = [], {}
     for reference in references if own else []:
         place = codes.index(reference.language)
         if place not in measured:
-            spread = between_seeds(scored, [place]).times(1 / seeds[tuned])
+            spread = between_seeds(scored, [place]).times(repeated)
             measured[place] = (*_measure(*settings.cell([place]), tuned, base), spread)
         code, words, joshi = settings.languages[place]
         size = facts["model"].map(parameters) / 1e9

@@ -54,7 +54,7 @@ def _gap(gaps) -> dict:
     tested = open_gaps[(open_gaps["seeds"] >= FEWEST_SEEDS) & (statistics.holm(open_gaps["p_gap"]) < 0.05)]
     over = int((open_gaps["difference"] > 0).sum())
     words = f"{over} of {len(open_gaps)} gaps to larger models closed by the estimate"
-    for why, part in larger.groupby("why_not"):
+    for why, part in larger[~larger["counted"]].groupby("why_not"):
         words += f"; {len(part)} not counted: {why}"
     if tested.empty:
         few = len(open_gaps) and open_gaps["seeds"].max() < FEWEST_SEEDS

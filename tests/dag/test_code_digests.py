@@ -9,9 +9,9 @@ from workspace import ROOT
 
 from maple import digests
 
+ALPACA = {"prepare_alpaca_eval", "predict_alpaca_eval", "judge", "score_alpaca_eval", "gather_alpaca_eval"}
 COMMANDS = ["prepare_model", "prepare_instructions", "prepare_benchmark", "finetune", "predict", "score", "gather",
-            "plot_by_lang", "plot_training", "report", "prepare_alpaca_eval", "predict_alpaca_eval", "judge",
-            "score_alpaca_eval", "gather_alpaca_eval"]  # fmt: skip
+            "compare", "analyse", "plot_by_lang", "plot_training", "report", *sorted(ALPACA)]  # fmt: skip
 EVERY = set(COMMANDS)
 # What loads a system and runs it.
 RUNS = {"predict", "predict_alpaca_eval"}
@@ -21,11 +21,11 @@ NOTICED_BY = {
     "errors": set(),
     "files": EVERY,
     "logs": set(),
-    "canonical": EVERY - {"plot_by_lang", "report"},
-    "manifests": EVERY - {"plot_by_lang", "report"},
-    "systems": {"gather", "gather_alpaca_eval"},
-    "languages": {"prepare_benchmark", "prepare_instructions"},
-    "benchmarks": {"prepare_benchmark", "prepare_instructions", "score", "gather", "plot_by_lang", "report"},
+    "canonical": EVERY - {"analyse", "plot_by_lang", "report"},
+    "manifests": EVERY - {"analyse", "plot_by_lang", "report"},
+    "systems": {"gather", "compare", "analyse", "report", "gather_alpaca_eval"},
+    "languages": {"prepare_benchmark", "prepare_instructions", "compare"},
+    "benchmarks": EVERY - {"prepare_model", "finetune", "predict", "plot_training"} - ALPACA,
     "benchmark_sources": {"prepare_benchmark", "prepare_instructions"},
     "hub": {"prepare_model", "prepare_benchmark", "prepare_instructions", "prepare_alpaca_eval", "finetune"} | RUNS,
     "adapters": {"finetune"} | RUNS,
@@ -59,7 +59,20 @@ NOTICED_BY = {
     "answers": RUNS,
     "prediction": RUNS,
     "spans": {"score"},
-    "statistics": {"score", "gather", "score_alpaca_eval", "gather_alpaca_eval"},
+    "statistics": {"score", "compare", "analyse", "score_alpaca_eval", "gather_alpaca_eval"},
+    "variance": {"compare", "analyse"},
+    "item_tables": {"compare"},
+    "scored": {"compare"},
+    "comparisons": {"compare"},
+    "references": {"compare"},
+    "gaps": {"compare"},
+    "pairs": {"compare", "analyse", "report"},
+    "groups": {"compare", "analyse", "report"},
+    "design": {"analyse"},
+    "effects": {"analyse"},
+    "hypotheses": {"analyse"},
+    "latex": {"analyse"},
+    "paper": {"analyse"},
     "plots": {"plot_by_lang", "plot_training"},
     "alpaca_eval_items": {"prepare_alpaca_eval"},
     "alpaca_eval_outputs": {"predict_alpaca_eval"},

@@ -7,7 +7,7 @@ import shutil
 import pytest
 import yaml
 
-AFTER_SCORES = {"gather": 1, "plot_by_lang": 1, "report": 1}
+AFTER_SCORES = {"gather": 1, "compare": 1, "plot_by_lang": 1, "analyse": 1, "report": 1}
 TRAINED = AFTER_SCORES | {"plot_training": 1}
 AFTER_ONE_ADAPTER = {"finetune": 1, "predict_xnli": 1, "score_xnli": 1} | TRAINED
 ALL_PREDICTIONS = {"predict_xnli": 3, "score_xnli": 3} | AFTER_SCORES
@@ -199,6 +199,17 @@ def test_rank_and_alpha_swapped(study):
 def test_metric_code_costs_no_gpu_job(study):
     study.edit("workflow/metrics/choice_scores/choice_scores.py", "sum(credits)", "1.0 * sum(credits)")
     assert study.pending() == {"score_xnli": 3} | AFTER_SCORES
+
+
+def test_statistics_of_comparisons(study):
+    study.edit(f"{LIBRARY}/variance.py", "range(40)", "range(41)")
+    assert study.pending() == {"compare": 1, "analyse": 1, "report": 1}
+
+
+def test_published_scores(study):
+    # Sample data are not the published benchmark, so nothing here depends on published scores.
+    study.edit("config/references.csv", "xnli,ar,gpt-4,", "xnli,ar,gpt-four,")
+    assert study.pending() == {}
 
 
 def test_figure_style(study):

@@ -25,23 +25,22 @@ def load(paths: list[Path], spec: dict) -> tuple[dict, dict]:
     return scores, credits
 
 
-def against_base(system: System, credits: dict, spec: dict) -> dict:
+def against_base(system: System, credits: dict) -> dict:
     """Return an adapter's win rate minus its base's, over the items on which both could be judged."""
     if system.is_base:
         return {}
     difference = (credits[system.path] - credits[system.base.path]).dropna()
     if difference.empty:
         return {"against": system.base.path, "pairs": 0}
-    low, high = statistics.interval(difference, spec["resamples"], spec["seed"])
-    zero = [0.0] * len(difference)
+    low, high = map(float, statistics.difference_interval(difference))
     return {
         "against": system.base.path,
         "difference": round(float(difference.mean()), 6),
         "difference_low": round(low, 6),
         "difference_high": round(high, 6),
         "pairs": len(difference),
-        "test": "paired permutation",
-        "p": statistics.permutation(zero, difference, spec["resamples"], spec["seed"]),
+        "test": "sign flips",
+        "p": float(statistics.sign_flip(difference)),
     }
 
 
@@ -69,7 +68,7 @@ def rows_of(spec: dict, scores: dict, credits: dict) -> list[dict]:
             "language": "en",
             "metric": "win_rate",
         }
-        rows.append(row | {name: found.get(name) for name in _SCORES} | against_base(system, credits, spec))
+        rows.append(row | {name: found.get(name) for name in _SCORES} | against_base(system, credits))
     compared = [row for row in rows if "p" in row]
     for row, adjusted in zip(compared, statistics.holm([row["p"] for row in compared]), strict=True):
         row["p_holm"] = adjusted

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from maple.benchmarks import DECLARED
 from maple.files import replaced
+from maple.groups import NAMES
 from maple.logs import add_log_argument, run, setup_logging
+from maple.pairs import ADAPTERS
 
 TEMPLATE = Path(__file__).resolve().parents[1] / "report/report.html.j2"
 
@@ -32,7 +34,11 @@ def findings(scores, comparisons) -> list[str]:
             f"{name}: {above} of {len(table)} system-language cells lie above chance "
             f"({table['chance'].iloc[0]:.0%}) by their 95 % interval."
         )
-    for benchmark, table in comparisons.groupby("benchmark", sort=False):
+    # Adapters with their bases, language by language; the means and the other comparisons have their own rows.
+    own = comparisons[
+        (comparisons["kind"] == "base") & (comparisons["about"] == ADAPTERS) & ~comparisons["language"].isin(NAMES)
+    ]
+    for benchmark, table in own.groupby("benchmark", sort=False):
         real = table[table["p_holm"] < 0.05]
         better, worse = (real["difference"] > 0).sum(), (real["difference"] < 0).sum()
         sentences.append(
@@ -64,10 +70,7 @@ def main(argv=None) -> int:
 
     spec = json.loads(args.spec)
     scores = pd.concat([pd.read_csv(path) for path in args.scores])
-    frames = [pd.read_csv(path) for path in args.comparisons if path.stat().st_size > 1]
-    comparisons = (
-        pd.concat(frames) if frames else pd.DataFrame(columns=["benchmark", "language", "p_holm", "difference"])
-    )
+    comparisons = pd.concat([pd.read_csv(path, low_memory=False) for path in args.comparisons])
     scores["cell"] = scores.apply(
         lambda row: f"{row['score'] * 100:.0f} ({row['low'] * 100:.0f} to {row['high'] * 100:.0f})", axis=1
     )

@@ -34,7 +34,7 @@ def score_answers(records: list[dict], language: str, metric) -> tuple[dict, dic
     return result, credits
 
 
-def score_language(records: list[dict], language: str, benchmark, metric, spec: dict) -> tuple[dict, dict]:
+def score_language(records: list[dict], language: str, benchmark, metric) -> tuple[dict, dict]:
     """Return the scores of one language and the columns of its item table.
 
     Args:
@@ -42,14 +42,13 @@ def score_language(records: list[dict], language: str, benchmark, metric, spec: 
         language: Their language.
         benchmark: Its declaration.
         metric: The `evaluate` module for its kind.
-        spec: With ``resamples`` and ``seed`` of the bootstrap.
     """
     if benchmark.golds:
         result, credits = score_choices(records, benchmark.options, metric)
     else:
         result, credits = score_answers(records, language, metric)
     main = credits[benchmark.metric]
-    low, high = statistics.interval(main, spec["resamples"], spec["seed"])
+    low, high = map(float, statistics.interval(main))
     scores = {name: round(value, 6) for name, value in result.items()} | {
         "score": round(result[benchmark.metric], 6),
         "low": round(low, 6),
@@ -67,7 +66,7 @@ def score_language(records: list[dict], language: str, benchmark, metric, spec: 
 def main(argv=None) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--spec", required=True, help="canonical JSON: benchmark, resamples, seed")
+    parser.add_argument("--spec", required=True, help="canonical JSON: benchmark")
     parser.add_argument("--code", required=True, help="code digest to record")
     parser.add_argument("--predictions", required=True, type=Path, help="index of the predictions")
     parser.add_argument("--out", required=True, type=Path, help="scores, JSON; the item table goes beside it")
@@ -88,7 +87,7 @@ def main(argv=None) -> int:
     for name in sorted(index["files"]):
         records = read_jsonl(args.predictions.parent / name)
         language = Path(name).stem
-        scores[language], columns = score_language(records, language, benchmark, metric, spec)
+        scores[language], columns = score_language(records, language, benchmark, metric)
         tables.append(pd.DataFrame(columns))
     items = args.out.with_suffix(".parquet")
     with replaced(items, "wb") as stream:

@@ -1,7 +1,6 @@
 """Score a system's AlpacaEval annotations: win rate with its interval, and a compact table of items."""
 
 import argparse
-import json
 from pathlib import Path
 
 from maple import manifests, statistics
@@ -9,13 +8,12 @@ from maple.files import read_jsonl, replaced
 from maple.logs import add_log_argument, log, run, setup_logging
 
 
-def win_rate(preferences: list, spec: dict) -> dict:
+def win_rate(preferences: list) -> dict:
     """Return the win rate of the readable preferences, as the package defines it, and its uncertainty.
 
     Args:
         preferences: 1 where the reference wins, 2 where the system does, 0 or 1.5 for a draw, ``None`` where
             the judge's answer could not be read.
-        spec: With ``resamples`` and ``seed`` of the bootstrap.
     """
     from alpaca_eval.metrics import get_winrate
 
@@ -24,7 +22,7 @@ def win_rate(preferences: list, spec: dict) -> dict:
     if not readable:
         return dict.fromkeys(("score", "standard_error", "low", "high")) | counts
     found = get_winrate([{"preference": preference} for preference in readable])
-    low, high = statistics.interval([credit(p) for p in readable], spec["resamples"], spec["seed"])
+    low, high = map(float, statistics.interval([credit(p) for p in readable]))
     error = found["standard_error"] / 100 if len(readable) > 1 else None
     return {
         "score": round(found["win_rate"] / 100, 6),
@@ -45,7 +43,7 @@ def credit(preference: float | None) -> float | None:
 def main(argv=None) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--spec", required=True, help="canonical JSON: benchmark, resamples, seed")
+    parser.add_argument("--spec", required=True, help="canonical JSON: benchmark")
     parser.add_argument("--code", required=True, help="code digest to record")
     parser.add_argument("--annotations", required=True, type=Path, help="index of the annotations")
     parser.add_argument("--out", required=True, type=Path, help="scores, JSON; the item table goes beside it")
@@ -58,9 +56,9 @@ def main(argv=None) -> int:
     judge_environment.quiet()
     import pandas as pd
 
-    spec, index = json.loads(args.spec), manifests.read(args.annotations)
+    index = manifests.read(args.annotations)
     records = read_jsonl(args.annotations.parent / "annotations.jsonl")
-    scores = win_rate([record["preference"] for record in records], spec)
+    scores = win_rate([record["preference"] for record in records])
     for name in ("characters", "reference_characters"):
         scores[name] = round(sum(record[name] for record in records) / len(records), 1)
     columns = {key: [record[key] for record in records] for key in ("id", "language", "preference")}

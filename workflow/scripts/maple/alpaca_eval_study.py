@@ -98,7 +98,7 @@ class AlpacaEval:
     def score_spec(self) -> str:
         """What decides a win rate, besides the annotations."""
         self._settings()
-        return canonical({"benchmark": "alpaca_eval", **self.study.config["statistics"]})
+        return canonical({"benchmark": "alpaca_eval"})
 
     def table_spec(self) -> str:
         """What decides the table: the members, their names, the judge and the statistics."""
@@ -110,7 +110,6 @@ class AlpacaEval:
                 "model": part["judge"]["model"],
                 "annotator": part["judge"]["annotator"],
                 "systems": [[system.path, self.study.label(system)] for system in self.study.systems],
-                **self.study.config["statistics"],
             }
         )
 

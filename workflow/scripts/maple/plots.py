@@ -85,7 +85,7 @@ def by_language(table, title: str, notes: list[str]):
     axes.set_ylim(len(order) - 0.5, -0.5)
     axes.set_xlim(0, 100)
     items = f"n = {counts.iloc[0]} items per language" if same else "n per language in brackets"
-    axes.set_xlabel(f"{METRICS[table['metric'].iloc[0]]} (%), 95 % bootstrap interval, {items}")
+    axes.set_xlabel(f"{METRICS[table['metric'].iloc[0]]} (%), 95 % interval, {items}")
     axes.set_title(title, pad=14)
     _write_below(figure, axes, len(systems), shared.rstrip(", "), notes)
     return figure

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from maple import languages
+from maple import languages, references
 from maple.adapters import WITHOUT_RANK
 from maple.benchmarks import DECLARED
 from maple.canonical import canonical, digest
@@ -102,6 +102,13 @@ class Study:
             words += f", seed {system.seed}"
         return words
 
+    def alpha(self, system: System) -> float | None:
+        """Return LoRA's alpha of a system; ``None`` where there is none."""
+        method = self.config["methods"].get(system.method, {})
+        if "alpha_per_rank" in method:
+            return method["alpha_per_rank"] * system.rank
+        return method.get("alpha")
+
     # -- files --------------------------------------------------------------------------------
 
     def model_manifest(self, model: str) -> str:
@@ -186,7 +193,7 @@ class Study:
         part = neutral(self.config["methods"][coordinates.method], ("methods", "*"))
         method = {key: value for key, value in part.items() if key not in {"name", "alpha_per_rank"}}
         if "alpha_per_rank" in part:
-            method["alpha"] = part["alpha_per_rank"] * coordinates.rank
+            method["alpha"] = self.alpha(coordinates)
         return canonical(
             {"bits": coordinates.bits, "rank": coordinates.rank, "seed": coordinates.seed, "method": method}
         )
@@ -219,12 +226,17 @@ class Study:
 
     def score_spec(self, benchmark: str) -> str:
         """What decides scores, besides the predictions."""
-        return canonical({"benchmark": benchmark, **self.config["statistics"]})
+        return canonical({"benchmark": benchmark})
+
+    def facts(self, benchmark: str) -> list[list]:
+        """Code, name, resource class and family of each language of a benchmark."""
+        table = languages.load()
+        found = [table[code] for code in self.config["benchmarks"][benchmark]["languages"]]
+        return [[language.code, language.name, language.joshi_class, language.family] for language in found]
 
     def table_spec(self, benchmark: str) -> str:
-        """What decides a benchmark's tables: the members, their names, and the statistics."""
+        """What decides a benchmark's table of scores: the members and what is said about them."""
         part = self.config["benchmarks"][benchmark]
-        table = languages.load()
         return canonical(
             {
                 "study": self.config["study"],
@@ -235,14 +247,28 @@ class Study:
                 "split": part["split"] or DECLARED[benchmark].split,
                 "shots": part["shots"],
                 "question_from": part["question_from"],
-                "languages": [
-                    [code, table[code].name, table[code].joshi_class, table[code].family] for code in part["languages"]
-                ],
-                "systems": [[system.path, self.label(system)] for system in self.systems],
+                "languages": self.facts(benchmark),
+                "systems": [[system.path, self.label(system), self.alpha(system)] for system in self.systems],
                 "notes": {m: self.config["models"][m]["note"] for m in sorted({s.model for s in self.systems})},
+            }
+        )
+
+    def compare_spec(self, benchmark: str) -> str:
+        """What decides a benchmark's comparisons: members and names, published scores, and the statistics."""
+        spec = json.loads(self.table_spec(benchmark))
+        codes, models = self.config["benchmarks"][benchmark]["languages"], {system.model for system in self.systems}
+        return canonical(
+            {
+                **{key: spec[key] for key in ("benchmark", "source", "scoring", "languages", "systems")},
+                "parameters": {model: self.config["models"][model]["parameters"] for model in models},
+                "references": references.content(benchmark, codes) if spec["source"] != "sample" else None,
                 **self.config["statistics"],
             }
         )
+
+    def analyse_spec(self) -> str:
+        """What decides the tables over all benchmarks: the members."""
+        return canonical({"benchmarks": self.benchmarks, "systems": [system.path for system in self.systems]})
 
     def training_figure_spec(self, system: str | None = None) -> str:
         """What decides the figure of training curves, of all adapters or of one: panel and line of each."""

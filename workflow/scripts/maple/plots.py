@@ -205,7 +205,21 @@ def training_curves(panels: dict[str, dict[str, list[dict]]], title: str):
         axes.set_visible(False)
     for axes in grid[:, 0]:
         axes.set_ylabel("Loss (nats per token)")
-    grid.flat[0].legend(fontsize=7, title="lines: batch; dotted: held out", title_fontsize=6.5)
     figure.suptitle(title, fontsize=9, x=0.01, ha="left")
     figure.tight_layout()
+    handles = {label: line for axes in grid.flat for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    handles |= {
+        "batch": plt.Line2D([], [], color="0.4", linewidth=0.9),
+        "held out": plt.Line2D([], [], color="0.4", linewidth=0.9, linestyle=":", marker="o", markersize=4),
+    }
+    named = {label: line for label, line in handles.items() if label}
+    # Below the panels, where no curve can run through it.
+    figure.legend(
+        named.values(),
+        named.keys(),
+        fontsize=7,
+        ncols=min(6, len(named)),
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.02),
+    )
     return figure

@@ -5,7 +5,9 @@ import torch
 from maple import tries
 
 _WIDEST = {"cpu": 512, "cuda": 2048}
-_WORDS = 4096
+# States and words that the output layer takes at a time on a CPU: their logits fit a core's cache, and
+# the layer's weights are read from memory once for many states.
+_STATES, _WORDS = 512, 1024
 
 
 def _targets(group, sequences, skip: int):
@@ -43,7 +45,7 @@ def _log_likelihoods(engine, hidden, places, judged):
     rows, columns = torch.tensor(places).T.to(hidden.device, non_blocking=True)
     states = hidden[rows, columns]
     judged = torch.tensor(judged)
-    step = engine.head_rows()
+    step = engine.head_rows() if hidden.device.type == "cuda" else _STATES
     # The judged tokens are sorted by their place, so those of a slice of places are neighbours.
     bounds = torch.searchsorted(judged[:, 0].contiguous(), torch.arange(0, len(places) + step, step)).tolist()
     owners, labels = judged.T.to(hidden.device, non_blocking=True)
@@ -61,11 +63,14 @@ def _normalisers(head, states):
     if states.device.type == "cuda":
         return head(states).float().logsumexp(-1)
     # On a CPU the output layer is applied to a part of the vocabulary at a time: the logits then stay in the cache.
-    parts = [
-        torch.nn.functional.linear(states, head.weight[start : start + _WORDS]).float().logsumexp(-1)
-        for start in range(0, head.weight.shape[0], _WORDS)
-    ]
-    return torch.stack(parts, dim=-1).logsumexp(-1)
+    largest = states.new_full((len(states), 1), -torch.inf, dtype=torch.float32)
+    total = torch.zeros_like(largest)
+    for start in range(0, head.weight.shape[0], _WORDS):
+        logits = torch.nn.functional.linear(states, head.weight[start : start + _WORDS]).float()
+        larger = torch.maximum(largest, logits.amax(-1, keepdim=True))
+        total = total * (largest - larger).exp_() + logits.sub_(larger).exp_().sum(-1, keepdim=True)
+        largest = larger
+    return (largest + total.log())[:, 0]
 
 
 def score(engine, sequences, progress=None) -> tuple[list[float], int]:

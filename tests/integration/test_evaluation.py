@@ -180,3 +180,34 @@ def test_an_item_that_does_not_fit_alone_is_named(system, tmp_path):
     _, tokenizer, _ = system
     with pytest.raises(UserError, match="item 1 .* more than the 64 tokens"):
         fit(tmp_path, tokenizer, ["p", "p" * 64], 64)
+
+
+def test_in_bf16_a_token_is_as_likely_as_its_exact_logit_says():
+    generator = torch.Generator().manual_seed(0)
+    head = torch.nn.Linear(64, 3000, bias=False).bfloat16().requires_grad_(False)
+    head.weight.copy_(torch.randn(3000, 64, generator=generator) * 0.5)
+    judged = [(n, n * 7) for n in range(200)]
+    # From unlikely to nearly certain: the state leans towards its token more and more.
+    lean = torch.linspace(0, 2.5, 200)[:, None] * head.weight[[token for _, token in judged]].float()
+    states = (torch.randn(200, 64, generator=generator) + lean).bfloat16()
+    ready = engine.Engine(models.Parts(None, head), None, CPU)
+    found = likelihood._log_likelihoods(ready, states[None], [(0, n) for n in range(200)], judged)
+    exact = (states.double() @ head.weight.double().T).log_softmax(-1)[range(200), [token for _, token in judged]]
+    assert exact.max() > -1e-3 and exact.min() < -8
+    off = (found.double() - exact).abs()
+    # What bf16 rounds off the other words' logits stays where they are nearly as likely; a sure token is sure.
+    assert found.max() <= 1e-6 and off.max() < 0.06
+    assert off[exact > -0.05].max() < 0.002 and off.median() < 0.002
+
+
+def test_architectures_that_break_what_is_taken_for_granted_are_refused():
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    scaled = AutoConfig.for_model("cohere", **COMMON, logit_scale=0.5)
+    with pytest.raises(UserError, match="'cohere' changes its logits"):
+        models.check(AutoModelForCausalLM.from_config(scaled).eval())
+    recurrent = AutoConfig.for_model(
+        "lfm2", **COMMON, layer_types=["conv", "full_attention"], block_auto_adjust_ff_dim=False
+    )
+    with pytest.raises(UserError, match="'lfm2' has layers that are not attention"):
+        models.check(AutoModelForCausalLM.from_config(recurrent).eval())

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import finetune
 import pytest
@@ -180,3 +181,23 @@ def compare(folder):
     for file in (folder / "whole/out").iterdir():
         if file.name != "provenance.json":
             assert (folder / "out" / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+def test_a_team_resumes_to_the_same_bytes(inputs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = Path("results/.scratch")  # relative, as the workflow names it
+    folder.mkdir(parents=True)
+    method = METHOD | {"dropout": 0.2}
+    args = arguments(inputs, folder, method)
+    args.checkpoint_seconds = 0
+
+    def run():
+        workers.run(finetune.train, (args, SPEC | {"method": method}, folder), 2, folder / "meeting")
+        return (folder / "made/adapter_model.safetensors").read_bytes(), journal(folder)
+
+    whole = run()
+    newest = sorted(folder.glob("checkpoint-*.json"))[-1]
+    newest.unlink()
+    newest.with_suffix(".safetensors").unlink()
+    assert run() == whole
+    assert 0 < read_json(folder / "facts.json")["volatile"]["resumed_at"] < 5

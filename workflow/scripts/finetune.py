@@ -53,15 +53,17 @@ def read_examples(data: Path, tokenizer, method: dict):
     index = manifests.read(data)
     records = read_jsonl(data.parent / next(iter(index["files"])))
     tokenised = [examples.tokenise(record, tokenizer) for record in records]
-    fitting = [example for example in tokenised if len(example.tokens) <= method["max_length"]]
-    if not fitting:
+    # Split before any is dropped, so that every tokenizer holds out the same records.
+    parts = examples.split(tokenised, method.get("held_out", 0))
+    learned, held_out = ([e for e in part if len(e.tokens) <= method["max_length"]] for part in parts)
+    if not learned:
         raise UserError(f"{data}: no record has at most {method['max_length']} tokens: raise max_length")
-    return *examples.split(fitting, method.get("held_out", 0)), len(tokenised) - len(fitting)
+    return learned, held_out, len(tokenised) - len(learned) - len(held_out)
 
 
 def train(team, args, spec: dict, scratch_folder: Path) -> None:
     """Train in the scratch folder, as one of a team; its first process writes ``made`` and ``facts.json``."""
-    from maple import adapters, device_batch, devices, models, packed_attention, training
+    from maple import adapters, checkpoints, device_batch, devices, models, packed_attention, training
 
     if team.count > 1:
         setup_logging(args.log, "a")
@@ -74,11 +76,14 @@ def train(team, args, spec: dict, scratch_folder: Path) -> None:
     model = adapters.attach_new(model, spec)
     trained, parts = adapters.count(model), models.causal_parts(model)
     fitting, held_out, too_long = read_examples(args.data, tokenizer, spec["method"])
-    if "tokens" not in settings:
-        settings |= device_batch.choose(model, parts, fitting, trained, device)
+    # A run that has not come to a checkpoint may go on elsewhere, with what fits there.
+    elsewhere = settings.get("device") != devices.name(device) and not checkpoints.newest(scratch_folder)
+    if "tokens" not in settings or elsewhere:
+        settings |= {"device": devices.name(device)} | device_batch.choose(model, parts, fitting, trained, device)
         if team.rank == 0:
             write_json(remembered, settings)
-    elif settings["recompute"]:
+    settings = team.agree(settings)
+    if settings["recompute"]:
         device_batch.recompute(model)
     counts = {"learned": len(fitting), "held_out": len(held_out), "too_long": too_long}
     if team.rank == 0:
@@ -132,6 +137,7 @@ def make(args, spec: dict, expected: dict, scratch_folder: Path) -> None:
     from maple.provenance import Recorder
 
     recorder = Recorder()
+    (scratch_folder / "facts.json").unlink(missing_ok=True)
     train_with_room(args, spec, scratch_folder)
     facts = read_json(scratch_folder / "facts.json")
     args.out.parent.mkdir(parents=True, exist_ok=True)

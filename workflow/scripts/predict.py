@@ -76,7 +76,7 @@ def compute(args, spec: dict, missing: list[str], keys: dict, prompts: PromptSet
     model, tokenizer = models.load_base(args.model, spec["bits"], device)
     if args.adapter:
         model = models.attach(model, args.adapter)
-    engine = Engine(models.causal_parts(model), model.config, device)
+    engine = Engine(models.causal_parts(model), model.config.get_text_config(), device)
     entries, tokens = {}, 0
     total = sum(items["files"][f"{language}.jsonl"]["items"] for language in missing)
     with tqdm(total=total, unit="item", mininterval=2.0) as bar:

@@ -40,7 +40,7 @@ def compute(args, spec: dict, key: str, finished: Path) -> dict:
     model, tokenizer = models.load_base(args.model, spec["bits"], device)
     if args.adapter:
         model = models.attach(model, args.adapter)
-    engine = Engine(models.causal_parts(model), model.config, device)
+    engine = Engine(models.causal_parts(model), model.config.get_text_config(), device)
     with tqdm(total=len(items), unit="item", mininterval=2.0) as bar:
         records, tokens = alpaca_eval_outputs.compute(items, engine, tokenizer, spec["max_new_tokens"], bar.update)
     entry = prediction.publish(args.out, finished, "en", records, key)

@@ -72,6 +72,12 @@ def attach_new(model, spec: dict):
     if kind == "full":
         model.requires_grad_(True)
         return model.train()
+    targets = spec["method"].get("target_modules")
+    for name in targets if isinstance(targets, list) else []:
+        if not any(module == name or module.endswith(f".{name}") for module, _ in model.named_modules()):
+            raise UserError(
+                f"methods.*.target_modules: the model has no layer {name!r}: correct it or take it off the list"
+            )
     tuned = get_peft_model(model, METHODS[kind](spec["rank"], spec["method"]))
     if kind == "prompt":
         # Words the model knows are a better start than noise (Lester et al. 2021, section 3.2).

@@ -72,7 +72,7 @@ def halved(settings: dict, longest: int) -> dict:
 
 def _room(model, parts, longest: Example, trained: int, device) -> int:
     """Return how many tokens fit, from the peaks of two trial passes."""
-    room = _SHARE * devices.free_memory(device) - 8 * trained
+    room = _SHARE * devices.free_memory(device) - 16 * trained
     rows = max(1, 1024 // len(longest.tokens))
     sizes = [count * len(longest.tokens) for count in (rows, 2 * rows)]
     peaks = [_peak(model, parts, [longest] * count, device) for count in (rows, 2 * rows)]

@@ -72,20 +72,21 @@ def portion(batch: list[Example], rank: int, count: int) -> list[Example]:
     return _by_length(batch)[rank::count]
 
 
-def packs(examples: list[Example], budget: int) -> list[list[Example]]:
-    """Split examples into groups of about equally many tokens, at most ``budget``.
+def packs(examples: list[Example], budget: int, lead: int = 0) -> list[list[Example]]:
+    """Split examples into groups of about equally many tokens, at most ``budget``, ``lead`` more before each counted.
 
     One example longer than the budget still makes a group of its own.
     """
-    total = sum(len(example.tokens) for example in examples)
+    total = sum(lead + len(example.tokens) for example in examples)
     target = total / max(1, math.ceil(total / budget))
     groups, size = [], math.inf
     for example in _by_length(examples):
-        if size >= target or size + len(example.tokens) > budget:
+        length = lead + len(example.tokens)
+        if size >= target or size + length > budget:
             groups.append([])
             size = 0
         groups[-1].append(example)
-        size += len(example.tokens)
+        size += length
     return groups
 
 

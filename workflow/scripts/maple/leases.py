@@ -5,7 +5,6 @@ it needs for as long as it runs. The locks are the kernel's: a job that is kille
 """
 
 import contextlib
-import getpass
 import os
 import subprocess
 import tempfile
@@ -34,12 +33,12 @@ def visible() -> list[str]:
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is None:
         return found
-    ids = [part.strip() for part in chosen.split(",") if part.strip()]
+    ids = [part.strip() for part in chosen.split(",") if part.strip() and part.strip() != "-1"]
     return [found[int(part)] if part.isdigit() and int(part) < len(found) else part for part in ids]
 
 
 def _folder() -> Path:
-    folder = Path(tempfile.gettempdir()) / f"maple-gpus-{getpass.getuser()}"
+    folder = Path(tempfile.gettempdir()) / f"maple-gpus-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
@@ -63,7 +62,8 @@ def _try(device: str, units: int, folder: Path) -> list[FileLock] | None:
 def lease(gpus: int, percent: int = 100, devices: list[str] | None = None, folder: Path | None = None):
     """Hold GPUs for the time of the block and show torch only these; wait in turn while they are taken.
 
-    Call it before torch is imported. Under a scheduler, and without a GPU, it does nothing.
+    Call it before torch is imported. It does nothing without a GPU, and where a scheduler has given the job no more
+    than it asked for.
 
     Args:
         gpus: How many.
@@ -77,8 +77,14 @@ def lease(gpus: int, percent: int = 100, devices: list[str] | None = None, folde
     Raises:
         UserError: More are asked for than there are.
     """
+    if not 1 <= percent <= 100:
+        raise UserError(f"gpu_percent is {percent}: a share of a GPU's memory is from 1 to 100")
     if devices is None:
-        devices = [] if any(name in os.environ for name in _SCHEDULERS) else visible()
+        devices = visible()
+        if any(name in os.environ for name in _SCHEDULERS) and len(devices) <= gpus:
+            devices = []
+    if not gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
     if not devices or not gpus:
         yield []
         return

@@ -54,7 +54,10 @@ def _log_likelihoods(engine, hidden, places, judged):
         part = slice(bounds[number], bounds[number + 1])
         normaliser = _normalisers(engine.parts.head, states[start : start + step])[owners[part] - start]
         own = (states[owners[part]].float() * engine.parts.head.weight[labels[part]].float()).sum(-1)
-        found.append(own - normaliser)
+        # In the sum the token stands with its rounded logit: put the exact one in its place, or p could exceed 1.
+        rounded = own.to(states.dtype).float()
+        correction = (own - normaliser).exp() - (rounded - normaliser).exp()
+        found.append(own - normaliser - torch.log1p(correction.clamp(min=-0.999)))
     return torch.cat(found)
 
 

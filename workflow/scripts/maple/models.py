@@ -56,11 +56,14 @@ def load_base(manifest_path, bits: int, device):
         )
     except torch.OutOfMemoryError:
         raise UserError(f"{folder.name} at {bits} bit does not fit the memory of {device}: use fewer bits") from None
+    except ValueError as error:
+        raise UserError(f"{folder}: transformers cannot load it: {' '.join(str(error).split())}") from None
     if bits == 4 and model.device.type == "cpu":
         unpack(model)
     fuse(model)
     model.requires_grad_(False)
     model.eval()
+    check(model)
     return model, load_tokenizer(manifest_path)
 
 
@@ -81,6 +84,34 @@ def unpack(model) -> None:
                 plain.weight = torch.nn.Parameter(dequantize_4bit(layer.weight.data, layer.weight.quant_state))
                 plain.bias = layer.bias
                 setattr(module, name, plain)
+
+
+def check(model) -> None:
+    """Try on a few tokens what all that follows takes for granted of an architecture.
+
+    Raises:
+        UserError: Logits are not the output layer's alone, or tokens of one sequence reach those of another in its row.
+    """
+    import torch
+
+    parts, kind = causal_parts(model), model.config.model_type
+    layers = set(getattr(model.config.get_text_config(), "layer_types", None) or [])
+    if layers - {"full_attention", "sliding_attention"}:
+        raise UserError(
+            f"the architecture {kind!r} has layers that are not attention, which this workflow cannot share"
+        )
+    tokens = torch.randint(3, 200, (1, 24), generator=torch.Generator().manual_seed(0)).to(model.device)
+    starts = torch.tensor([[*range(16), *range(8)]], device=model.device)
+    with torch.no_grad():
+        expected = model(tokens[:, 16:], use_cache=False).logits.float()
+        alone = parts.trunk(input_ids=tokens[:, 16:], use_cache=False).last_hidden_state
+        packed = parts.trunk(input_ids=tokens, position_ids=starts, use_cache=False).last_hidden_state[:, 16:]
+        for found, wanted, why in (
+            (parts.head(alone).float(), expected, "changes its logits after the output layer"),
+            (packed.float(), alone.float(), "lets sequences of one row reach each other"),
+        ):
+            if not ((found - wanted).norm(dim=-1) <= 0.1 * wanted.norm(dim=-1)).all():
+                raise UserError(f"the architecture {kind!r} {why}, which this workflow does not reproduce: use another")
 
 
 def fuse(model) -> bool:
@@ -158,12 +189,12 @@ def causal_parts(model) -> Parts:
     """Return the parts of a base model or of one with an adapter.
 
     Raises:
-        UserError: The architecture transforms its logits after the output layer, or the adapter changes that layer.
+        UserError: The output layer has a bias, or the adapter changes it.
     """
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    if getattr(inner.config, "final_logit_softcapping", None):
-        raise UserError(f"{inner.config.model_type} caps its logits, which this workflow does not reproduce")
     head = inner.get_output_embeddings()
+    if getattr(head, "bias", None) is not None:
+        raise UserError(f"the output layer of {inner.config.model_type!r} has a bias, which this workflow leaves out")
     if hasattr(head, "base_layer"):
         raise UserError("methods.*.target_modules: the output layer cannot have an adapter: take it off the list")
     return Parts(inner.get_decoder(), head, adapters.virtual_tokens(model))

@@ -15,6 +15,8 @@ def prepare(model) -> None:
 
     if model.device.type != "cuda" or model.dtype not in (torch.bfloat16, torch.float16):
         return
+    if torch.cuda.get_device_capability(model.device) < (8, 0):
+        return
     AttentionInterface.register(_NAME, _attend)
     AttentionMaskInterface.register(_NAME, lambda *args, **kwargs: None)
     model.set_attn_implementation(_NAME)

@@ -29,16 +29,10 @@ class _Progress:
     journal: list[dict]
 
 
-def _state(progress: _Progress, device) -> dict:
+def _state(progress: _Progress) -> dict:
     """Return everything a resumed run needs, as named tensors."""
-    import torch
-
     flat = progress.weights.flat
-    tensors = {"weights": flat} | {f"optimiser.{key}": progress.optimiser.state[flat][key] for key in _OPTIMISER_KEYS}
-    tensors["random.cpu"] = torch.get_rng_state()
-    if device.type == "cuda":
-        tensors["random.cuda"] = torch.cuda.get_rng_state(device)
-    return tensors
+    return {"weights": flat} | {f"optimiser.{key}": progress.optimiser.state[flat][key] for key in _OPTIMISER_KEYS}
 
 
 def _restore(tensors: dict, weights: MasterWeights, optimiser, device) -> None:
@@ -49,9 +43,6 @@ def _restore(tensors: dict, weights: MasterWeights, optimiser, device) -> None:
         weights.flat.copy_(tensors["weights"])
     weights.publish()
     optimiser.state[weights.flat] = {key: tensors[f"optimiser.{key}"].to(device) for key in _OPTIMISER_KEYS}
-    torch.set_rng_state(tensors["random.cpu"])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(tensors["random.cuda"], device)
 
 
 def _begin(model, method: dict, steps: int, folder, device) -> _Progress:
@@ -131,16 +122,15 @@ def _checked(loss: float, norm: float, step: int, batch: list[Example], vocabula
 
 
 def mean_loss(model, parts, examples: list[Example], budget: int, device, team: Team = ALONE) -> float:
-    """Return the mean cross-entropy of the learned tokens, in nats, dropout off."""
+    """Return the mean cross-entropy of the learned tokens, in nats, the adapter's dropout off."""
     import torch
 
     total = torch.zeros((), dtype=torch.float64, device=device)
-    # Only dropout is told, not the whole model: in evaluation mode on a CPU, bitsandbytes repacks its 4-bit weights
-    # into a form that gives no gradients, and they stay so.
+    # Only dropout is told, not the whole model: layers of bitsandbytes change their weights' form in evaluation mode.
     dropouts = [module for module in model.modules() if isinstance(module, torch.nn.Dropout)]
     for module in dropouts:
         module.eval()
-    for group in packs(portion(examples, team.rank, team.count), budget):
+    for group in packs(portion(examples, team.rank, team.count), budget, parts.lead_length):
         total += response_loss.summed(parts, stage(group, device, parts.lead_length))
     for module in dropouts:
         module.train()
@@ -202,7 +192,7 @@ def train(
         if step >= plan.steps:
             return [], []
         batch = plan.batch(step)
-        groups = packs(portion(batch, team.rank, team.count), budget)
+        groups = packs(portion(batch, team.rank, team.count), budget, parts.lead_length)
         return batch, [stage(group, device, parts.lead_length) for group in groups]
 
     look()
@@ -215,6 +205,8 @@ def train(
     )  # fmt: skip
     for step in bar:
         rate = progress.schedule.get_last_lr()[0]
+        # Dropout's numbers follow from the step, so that no resumed run needs to know how many were drawn before.
+        torch.manual_seed((spec["seed"] * 1_000_003 + step) * 1_009 + team.rank)
         found = _advance(progress, staged, sum(example.labels for example in batch), method, parts, team)
         done, (batch, staged) = batch, load(step)
         stopping = torch.tensor(float(asked_to_stop()), dtype=torch.float64, device=device)
@@ -229,8 +221,10 @@ def train(
         bar.set_postfix_str(f"loss {loss:.3f}, {speed:.0f} tokens/s", refresh=False)
         if (stop or time.monotonic() - last_save >= every) and step < plan.steps:
             if team.rank == 0:
-                checkpoints.save(folder, step, _state(progress, device), {"journal": progress.journal})
+                checkpoints.save(folder, step, _state(progress), {"journal": progress.journal})
             last_save = time.monotonic()
+            # Who leaves first has the others ended: not before the checkpoint is written.
+            team.add_up(stopping)
             if stop:
                 raise Preempted(f"asked to stop: step {step} of {plan.steps} is kept")
     progress.weights.hand_over()

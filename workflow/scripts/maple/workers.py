@@ -1,5 +1,6 @@
 """The processes that train one adapter together, one per device, and what they tell each other."""
 
+import ctypes
 import signal
 import sys
 from dataclasses import dataclass
@@ -25,6 +26,16 @@ class Team:
             for tensor in tensors:
                 torch.distributed.all_reduce(tensor)
 
+    def agree(self, settings: dict) -> dict:
+        """Return the first process's settings, in all of them."""
+        if self.count > 1:
+            import torch.distributed
+
+            held = [settings]
+            torch.distributed.broadcast_object_list(held)
+            return held[0]
+        return settings
+
 
 ALONE = Team()
 
@@ -33,12 +44,15 @@ def _enter(rank: int, count: int, meeting: str, task, arguments) -> None:
     """Join the other processes and do the task; leave word of an error that the parent is to raise."""
     import torch
 
+    # torch sends its children SIGINT when their parent dies, which one that waits for a device does not hear.
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     backend = "gloo"
     if torch.cuda.is_available():
         torch.cuda.set_device(rank)
         backend = "nccl"
+    store = torch.distributed.FileStore(meeting, count)
     torch.distributed.init_process_group(
-        backend, init_method=f"file://{meeting}", rank=rank, world_size=count, timeout=timedelta(minutes=30)
+        backend, store=store, rank=rank, world_size=count, timeout=timedelta(minutes=30)
     )
     try:
         task(Team(rank, count), *arguments)
@@ -64,22 +78,32 @@ def run(task, arguments: tuple, count: int, meeting: Path) -> None:
         task(ALONE, *arguments)
         return
     import torch
-    from torch.multiprocessing import ProcessExitedException, start_processes
+    from torch.multiprocessing import start_processes
+    from torch.multiprocessing.spawn import ProcessException
 
+    meeting = Path(meeting).absolute()
     word = Path(f"{meeting}.error")
     for file in (meeting, word):
         file.unlink(missing_ok=True)
-    # They die with this process: torch sees to that.
     started = start_processes(
         _enter, args=(count, str(meeting), task, arguments), nprocs=count, join=False, start_method="spawn"
     )
-    signal.signal(signal.SIGTERM, lambda *_: [process.terminate() for process in started.processes])
+    came = []
+
+    def pass_on(*_):
+        came.append(True)
+        for process in started.processes:
+            process.terminate()
+
+    signal.signal(signal.SIGTERM, pass_on)
     try:
         while not started.join():
             pass
-    except ProcessExitedException:
-        if not word.is_file():
-            raise
-        said = read_json(word)
-        kinds = {"UserError": UserError, "Preempted": Preempted, "OutOfMemoryError": torch.OutOfMemoryError}
-        raise kinds[said["kind"]](said["message"]) from None
+    except ProcessException:
+        if word.is_file():
+            said = read_json(word)
+            kinds = {"UserError": UserError, "Preempted": Preempted, "OutOfMemoryError": torch.OutOfMemoryError}
+            raise kinds[said["kind"]](said["message"]) from None
+        if came:
+            raise Preempted("asked to stop before the first step") from None
+        raise

@@ -114,7 +114,7 @@ def test_what_an_edit_costs(judged, judge, tmp_path):
     study.edit_config(lambda config: config["alpaca_eval"].update(max_new_tokens=17))
     assert study.pending(TABLE) == {"predict_alpaca_eval": 2} | after_judging
     study.edit_config(lambda config: config["alpaca_eval"].update(max_new_tokens=16))
-    study.edit("workflow/scripts/maple/statistics.py", "len(credits) < 2", "len(credits) < 3")
+    study.edit("workflow/scripts/maple/statistics.py", "spread > 1e-12", "spread > 1e-13")
     assert study.pending(TABLE) == {"score_alpaca_eval": 2} | after_scores
     # Annotations that were lost come back from the kept answers: the address above has no judge.
     (study.folder / f"results/judgements/{BASE}/alpaca_eval/annotations.jsonl").unlink()

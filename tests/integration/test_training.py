@@ -6,7 +6,17 @@ import pytest
 import torch
 from tiny import ARCHITECTURES, COMMON, CPU, load
 
-from maple import adapters, checkpoints, examples, model_sources, models, response_loss, training
+from maple import (
+    adapters,
+    checkpoints,
+    device_batch,
+    devices,
+    examples,
+    model_sources,
+    models,
+    response_loss,
+    training,
+)
 from maple.canonical import canonical
 from maple.errors import UserError
 
@@ -168,10 +178,10 @@ def test_an_attached_adapter_changes_the_logits_as_the_arithmetic_says(manifest,
     layer = system.get_base_model().get_decoder().layers[0].self_attn.q_proj
     stem = "base_model.model.model.layers.0.self_attn.q_proj"
     delta = weights[f"{stem}.lora_B.weight"] @ weights[f"{stem}.lora_A.weight"] * (16 / 4)
-    x = torch.randn(1, 5, 64, generator=torch.Generator().manual_seed(2))
+    x = torch.randn(1, 5, 64, generator=torch.Generator().manual_seed(2)).to(system.dtype)
     with torch.inference_mode():
-        difference = layer(x.bfloat16()).float() - layer.base_layer(x.bfloat16()).float()
-    expected = x.bfloat16().float() @ delta.T
+        difference = layer(x).float() - layer.base_layer(x).float()
+    expected = x.float() @ delta.T
     assert (difference - expected).norm() <= 0.05 * expected.norm()
 
 
@@ -285,6 +295,48 @@ def test_a_packed_example_learns_as_it_would_alone(manifest, kind):
     assert any(value.abs().max() > 0 for value in packed.values()) != beyond
     for name, value in packed.items():
         assert torch.allclose(value, alone[name], rtol=1e-3, atol=1e-5), name
+
+
+@pytest.mark.parametrize("bits", [4, 8, 16])
+def test_a_cpu_without_bf16_computes_the_same_weights_in_fp32(manifest, bits, monkeypatch):
+    found = {}
+    for able in (True, False):
+        monkeypatch.setattr(devices, "multiplies_bf16", lambda device, able=able: able)
+        model, _ = models.load_base(manifest, bits, CPU)
+        assert model.dtype == (torch.bfloat16 if able else torch.float32)
+        with torch.no_grad():
+            found[able] = model(torch.arange(3, 43)[None]).logits.float(), dict(model.named_parameters())
+    (narrow, weights), (wide, same) = found[True], found[False]
+    for name, value in weights.items():
+        assert torch.equal(value.float(), same[name].float()), name
+    assert 0 < (narrow - wide).norm() <= 0.05 * wide.norm()
+
+
+def test_activations_computed_again_give_the_same_gradients(manifest):
+    model, tokenizer = load(manifest)
+    method = METHOD | {"dropout": 0.0}
+    model = adapters.attach_new(model, {"bits": 16, "rank": 4, "seed": 0, "method": method})
+    parts = models.causal_parts(model)
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if "lora_B" in name:
+                value.normal_(0, 0.05)
+    batch = examples.stage([examples.tokenise(record, tokenizer) for record in RECORDS], CPU)
+
+    def gradients():
+        loss = float(response_loss.backward(parts, batch, 1.0))
+        found = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+        model.zero_grad()
+        return loss, found
+
+    loss, kept = gradients()
+    calls, layer = [], parts.trunk.layers[0].mlp
+    layer.register_forward_pre_hook(lambda *_: calls.append(1))
+    device_batch.recompute(model)
+    again, found = gradients()
+    assert len(calls) == 2 and again == loss and found.keys() == kept.keys()
+    for name, value in found.items():
+        assert torch.allclose(value, kept[name], rtol=1e-5, atol=1e-7), name
 
 
 def test_packs_are_even_and_within_the_budget():

@@ -58,7 +58,7 @@ METHODS = {
 
 
 def attach_new(model, spec: dict):
-    """Return the model with a fresh adapter in fp32, seeded; for full finetuning itself, all weights trained.
+    """Return the model with a fresh, seeded adapter; for full finetuning itself, all weights trained.
 
     Args:
         model: A frozen base.
@@ -94,13 +94,20 @@ def virtual_tokens(model):
     return (lambda: encoder["default"].embedding.weight) if encoder else None
 
 
-def computed_in_bf16(name: str) -> bool:
-    """Whether a weight of this name may be rounded to bf16 where the model computes with it.
+def _lower(model) -> None:
+    """Round LoRA's matrices to bf16 where the model computes in it: their product is rounded by itself.
 
-    LoRA's matrices may: their product is rounded by itself, not against the much larger weight. Factors near 1,
-    (IA)3's and DoRA's magnitudes, may not: steps of bf16 there are larger than what they learn.
+    Factors near 1, (IA)3's and DoRA's magnitudes, stay in fp32: steps of bf16 there are larger than what they learn. So
+    do DoRA's matrices, whose product is added to the weight before its norm is taken.
     """
-    return "lora_A" in name or "lora_B" in name
+    import torch
+
+    config = model.peft_config["default"]
+    if model.dtype != torch.bfloat16 or getattr(config, "use_dora", False):
+        return
+    for name, value in model.named_parameters():
+        if "lora_A" in name or "lora_B" in name:
+            value.data = value.data.bfloat16()
 
 
 def fit(model):
@@ -116,6 +123,7 @@ def fit(model):
         if isinstance(module, IA3Layer):
             module.register_forward_hook(lambda module, inputs, output: output.to(inputs[0].dtype))
     fused_lora.fuse(model)
+    _lower(model)
     return model
 
 

@@ -51,7 +51,8 @@ def run(main) -> None:
             log.exception("unexpected error")
         else:
             (log.error if log.handlers else print)(
-                f"error: {error.filename}: cannot be written ({error.strerror}): free space or check the permissions"
+                f"error: {error.filename}: cannot be read or written ({error.strerror}): "
+                "free space or check the permissions"
             )
     except Preempted as stopped:
         log.warning("%s", stopped)

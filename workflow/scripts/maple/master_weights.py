@@ -7,8 +7,6 @@ summed, and steps taken, in fp32.
 
 import torch
 
-from maple.adapters import computed_in_bf16
-
 
 class MasterWeights:
     """The trained weights of a model.
@@ -20,11 +18,8 @@ class MasterWeights:
     """
 
     def __init__(self, model):
-        """Take the trained weights of a model and lower its own copies to the dtype they are computed in."""
+        """Take the trained weights of a model."""
         trained = {name: value for name, value in model.named_parameters() if value.requires_grad}
-        for name, value in trained.items():
-            if computed_in_bf16(name) and model.dtype == torch.bfloat16:
-                value.data = value.data.bfloat16()
         # Values of one dtype lie together: their gradients are then added in one go.
         order = sorted(trained, key=lambda name: (str(trained[name].dtype), name))
         self._working = [trained[name] for name in order]

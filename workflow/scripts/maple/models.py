@@ -6,7 +6,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from maple import adapters, manifests
+from maple import adapters, devices, manifests
 from maple.errors import UserError
 from maple.files import read_json
 from maple.model_sources import folder_of
@@ -16,7 +16,8 @@ def load_base(manifest_path, bits: int, device):
     """Return ``(model, tokenizer)`` of a base model, checked against its manifest.
 
     16 bit is bfloat16. 4 bit is nf4 with double quantisation and bfloat16 arithmetic (QLoRA, Dettmers
-    et al. 2023). 8 bit is LLM.int8() (Dettmers et al. 2022). All parameters are frozen.
+    et al. 2023). 8 bit is LLM.int8() (Dettmers et al. 2022). All parameters are frozen. On a CPU without bf16
+    arithmetic the same weights compute in fp32.
 
     Raises:
         UserError: A model file is missing or damaged, or the device's memory is too small.
@@ -60,6 +61,8 @@ def load_base(manifest_path, bits: int, device):
         raise UserError(f"{folder}: transformers cannot load it: {' '.join(str(error).split())}") from None
     if bits == 4 and model.device.type == "cpu":
         unpack(model)
+    if not devices.multiplies_bf16(model.device):
+        widen(model)
     fuse(model)
     model.requires_grad_(False)
     model.eval()
@@ -84,6 +87,15 @@ def unpack(model) -> None:
                 plain.weight = torch.nn.Parameter(dequantize_4bit(layer.weight.data, layer.weight.quant_state))
                 plain.bias = layer.bias
                 setattr(module, name, plain)
+
+
+def widen(model) -> None:
+    """Let a model compute in fp32, its weights those of bf16; packed ones of 8 bit stay as they are."""
+    import torch
+
+    for value in (*model.parameters(), *model.buffers()):
+        if value.dtype == torch.bfloat16:
+            value.data = value.data.float()
 
 
 def check(model) -> None:
@@ -149,18 +161,13 @@ def attach(model, adapter_manifest):
     about 70 % of its effect. LoRA's matrices are rounded to bf16, as they were when training computed with them;
     on a GPU that is a good third faster.
     """
-    import torch
     from peft import PeftModel
 
     kind = manifests.read(adapter_manifest)["spec"]["method"].get("kind", "lora")
     folder = Path(adapter_manifest).parent
     if kind == "full":
         return adapters.load_full(model, folder)
-    tuned = PeftModel.from_pretrained(model, folder, is_trainable=False)
-    for name, parameter in tuned.named_parameters():
-        if adapters.computed_in_bf16(name) and model.dtype == torch.bfloat16:
-            parameter.data = parameter.data.bfloat16()
-    tuned.eval()
+    tuned = PeftModel.from_pretrained(model, folder, is_trainable=False).eval()
     return adapters.fit(tuned)
 
 

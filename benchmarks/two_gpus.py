@@ -3,8 +3,8 @@
     python benchmarks/two_gpus.py run --inputs FOLDER --out results.json
 
 `FOLDER` is what `finetune_throughput.py prepare` wrote. A Llama-2-7B shape with random weights, LoRA of rank 8 on all
-linear layers, 32 examples of 512 tokens a step. Each job is a process that leases its GPUs as the finetune command does.
-Times are of whole jobs, from start to last step, building the model included, and of their steps alone.
+linear layers, 32 examples of 512 tokens a step. Each job is a process that leases its GPUs as the finetune command
+does. Times are of whole jobs, from start to last step, building the model included, and of their steps alone.
 """
 
 import argparse

@@ -34,6 +34,7 @@ def case(request):
     """An engine with fused kernels, and what plain passes of the same weights say on the CPU."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    pytest.importorskip("liger_kernel")
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.manual_seed(0)
     config = AutoConfig.for_model(request.param, **COMMON, **ARCHITECTURES[request.param])

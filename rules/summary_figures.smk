@@ -92,7 +92,7 @@ rule plot_heatmap_of:
 rule tokenize_benchmarks:
     input:
         models=[STUDY.model_manifest(model) for model in STUDY.models],
-        items=[STUDY.items_index(name) for name in STUDY.benchmarks],
+        benchmarks=[STUDY.items_index(name) for name in STUDY.benchmarks],
         new=lambda w: missing(path for name in STUDY.benchmarks for path in STUDY.items(name)),
     output:
         fertility=f"{RESULTS}/tables/tokenizer_fertility.csv",
@@ -106,7 +106,7 @@ rule tokenize_benchmarks:
         spec=STUDY.tokenize_spec(),
         code=STUDY.code("tokenize_benchmarks"),
     shell:
-        f"{RUN}/tokenize_benchmarks.py --spec {{params.spec:q}} --models {{input.models}} --items {{input.items}} --out {{output.fertility}} --log {{log}}"
+        f"{RUN}/tokenize_benchmarks.py --spec {{params.spec:q}} --models {{input.models}} --items {{input.benchmarks}} --out {{output.fertility}} --log {{log}}"
 
 
 rule plot_tokenizer_fertility:

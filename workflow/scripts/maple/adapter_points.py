@@ -73,21 +73,14 @@ def looks(systems: list[str], spec: dict) -> dict[str, dict]:
     return found
 
 
-def draw(axes, x, y, look: dict, size: float) -> None:
+def draw(axes, x, y, look: dict, size: float, intervals: bool = True) -> None:
     """Draw a point with its intervals; ``x`` and ``y`` are (value, low, high), ``x`` may be a bare value."""
     x_value = x[0] if isinstance(x, tuple) else x
-    x_error = [[x[0] - x[1]], [x[2] - x[0]]] if isinstance(x, tuple) else None
-    axes.errorbar(
-        x_value,
-        y[0],
-        xerr=x_error,
-        yerr=[[y[0] - y[1]], [y[2] - y[0]]],
-        fmt="none",
-        ecolor=look["colour"],
-        elinewidth=0.6,
-        alpha=0.3,
-        zorder=1,
-    )
+    if intervals:
+        lines = {"color": look["colour"], "linewidth": 0.6, "alpha": 0.3, "zorder": 1}
+        axes.vlines(x_value, y[1], y[2], **lines)
+        if isinstance(x, tuple):
+            axes.hlines(y[0], x[1], x[2], **lines)
     # White below the pale fill, so that no interval shines through.
     for face, edge in (("white", "none"), (_face(look), look["colour"])):
         axes.scatter(

@@ -124,5 +124,5 @@ def _small_print(costs: dict[str, Cost], used: dict, columns: list[str]) -> list
             words.append(f"{name.capitalize()} time is not shown for {count} adapters: {why}{shown}.")
     resumed = sum(cost.resumed for cost in costs.values())
     if resumed:
-        words.append(f"{resumed} adapters were resumed: their hours leave out what ran before the last start.")
+        words.append(f"Resumed adapters: {resumed}; their hours leave out what ran before the last start.")
     return words

@@ -6,8 +6,8 @@ from maple.pairs import ADAPTERS
 
 UNITS = ("word", "character")
 _SCORE, _CHANGE = "Score of the\nuntuned base (%)", "Change by finetuning\n(points)"
-# So many languages a panel are named: those cut into the most tokens.
-_NAMED = 4
+# So many languages are named: those cut into the most tokens.
+_NAMED = 2
 
 
 def points(fertility, scores, comparisons):
@@ -61,6 +61,8 @@ def draw(fertility, scores, comparisons, spec: dict):
         for axes, unit in zip(line, units, strict=True):
             part = found[(found["model"] == model) & (found["quantity"] == quantity) & (found["unit"] == unit)]
             _panel(axes, part, benchmarks, zero=quantity == _CHANGE)
+            if quantity == _SCORE:
+                _name_languages(axes, part)
     for axes, unit, count in zip(grid[-1], units, languages, strict=True):
         axes.set_xlabel(f"Tokens per {unit} ({count} language{'s' * (count > 1)})")
     figure.suptitle(f"Tokenizer fertility: {spec['study']}", fontsize=9, x=0.005, ha="left")
@@ -96,15 +98,25 @@ def _panel(axes, part, benchmarks: list[str], zero: bool) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.margins(x=0.1)
-    most = part.loc[part.groupby("language")["fertility"].idxmax()].nlargest(_NAMED, "fertility")
-    for place, row in enumerate(most.itertuples()):
-        # Names alternate above and below, so that neighbours do not meet.
-        axes.annotate(
-            row.language_name, (row.fertility, row.high if place % 2 == 0 else row.low),
-            xytext=(0, 2 if place % 2 == 0 else -2), textcoords="offset points", ha="center",
-            va="bottom" if place % 2 == 0 else "top", fontsize=5.5, color="0.3",
-        )  # fmt: skip
+    axes.margins(x=0.08)
+
+
+def _name_languages(axes, part) -> None:
+    """Name the languages cut into the most tokens, in a corner: beside the points names would hide others."""
+    most = part.groupby("language_name")["fertility"].mean().nlargest(_NAMED)
+    words = axes.annotate(
+        f"most tokens: {', '.join(most.index)}",
+        (1, 1),
+        xycoords="axes fraction",
+        xytext=(0, 1),
+        textcoords="offset points",
+        ha="right",
+        va="bottom",
+        fontsize=6,
+        color=plots.GUIDE,
+    )
+    # Long names must not push the panels apart.
+    words.set_in_layout(False)
 
 
 def _small_print(scores) -> list[str]:

@@ -15,6 +15,7 @@ _CLAIMS = [
 ]
 _FACTORS = {"model": "models", "data": "data", "method": "methods"}
 _COLUMNS = 3
+_DECIDED = ("supported", "contradicted", "positive", "negative")
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,13 @@ def panels(effects, spec: dict) -> list[tuple[str, str, list[Row]]]:
     scopes = list(dict.fromkeys(effects["scope"]))
     found = []
     for claim, title, key, unit in _CLAIMS:
+        if claim == "c":
+            found += _without_estimate(claims, scopes)
         rows = []
         for scope in scopes:
             judged, row = claims.loc[(scope, claim)], _get(own, (scope, *key))
             rows.append(_row(scope, row, judged["verdict"], judged["p_holm"]))
         found.append((title, f"Points, {unit}", rows))
-    if not (claims.xs("b", level="claim")["p_holm"].isna()).all():
-        rows = [_row(scope, None, *claims.loc[(scope, "b")][["verdict", "p_holm"]]) for scope in scopes]
-        found.append(("(b) A small finetuned model\nsometimes closes the gap", "", rows))
     others = ["finetuning", *(term for term in dict.fromkeys(own.index.get_level_values("term")) if ": " in term)]
     for term in others:
         rows = []
@@ -63,6 +63,14 @@ def panels(effects, spec: dict) -> list[tuple[str, str, list[Row]]]:
         found.append((words, "Points, all languages", rows))
     # A panel in which no scope has an estimate or a verdict says nothing.
     return [part for part in found if any(row.tested or row.estimate == row.estimate for row in part[2])]
+
+
+def _without_estimate(claims, scopes: list[str]) -> list[tuple[str, str, list[Row]]]:
+    """Return the panel of claim (b), which has verdicts and no coefficient; none if no scope could test it."""
+    rows = [_row(scope, None, *claims.loc[(scope, "b")][["verdict", "p_holm"]]) for scope in scopes]
+    if not any(row.tested for row in rows):
+        return []
+    return [("(b) A small finetuned model\nsometimes closes the gap", "Verdicts only", rows)]
 
 
 def _get(table, key):
@@ -123,7 +131,11 @@ def _name(scope: str) -> str:
 
 def _panel(axes, rows: list[Row]) -> None:
     """Draw the intervals of a panel, with the verdict over each."""
-    axes.axvline(0, color=plots.GUIDE, linewidth=0.8, zorder=0)
+    only_words = all(row.estimate != row.estimate for row in rows)
+    if only_words:
+        axes.set_xticks([])
+    else:
+        axes.axvline(0, color=plots.GUIDE, linewidth=0.8, zorder=0)
     for place, row in enumerate(rows):
         if row.estimate == row.estimate:
             axes.errorbar(
@@ -136,7 +148,9 @@ def _panel(axes, rows: list[Row]) -> None:
                 markersize=4,
                 elinewidth=1.0,
             )
-        words = row.verdict if row.estimate == row.estimate or row.tested else "no estimate"
+        words = row.verdict
+        if row.estimate != row.estimate and not row.tested:
+            words = "not tested" if only_words else "no estimate"
         axes.annotate(
             words,
             (0.99, place - 0.2),
@@ -144,14 +158,12 @@ def _panel(axes, rows: list[Row]) -> None:
             ha="right",
             va="bottom",
             fontsize=6.5,
-            color="black" if words not in ("undecided", "no estimate") else "0.4",
-            fontweight="bold" if words not in ("undecided", "no estimate") else "normal",
+            color="black" if words in _DECIDED else "0.4",
+            fontweight="bold" if words in _DECIDED else "normal",
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
         )
     axes.margins(x=0.06)
     axes.tick_params(axis="y", length=0)
-    if all(row.estimate != row.estimate for row in rows):
-        axes.set_xticks([])
 
 
 def _small_print(effects) -> list[str]:

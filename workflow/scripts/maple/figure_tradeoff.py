@@ -4,6 +4,8 @@ from maple import adapter_points, figure_parts, plots
 from maple.benchmarks import DECLARED
 
 GROUPS = ["low", "en"]
+# More points than these would stand in a haze of intervals; then one cross shows the typical one.
+_MOST_INTERVALS = 90
 
 
 def draw(comparisons, parameters: dict[str, int], spec: dict):
@@ -42,6 +44,7 @@ def _panel(axes, points, looks: dict, sizes: dict) -> None:
     for which, line in (("x", axes.axvline), ("y", axes.axhline)):
         line(0, color=plots.GUIDE, linewidth=0.8, zorder=0)
         axes.margins(**{which: 0.08})
+    crowded = len(points) > _MOST_INTERVALS
     # Small ones last, so that a large one hides none.
     for row in sorted(points.itertuples(), key=lambda row: -sizes[row.system]):
         adapter_points.draw(
@@ -49,8 +52,11 @@ def _panel(axes, points, looks: dict, sizes: dict) -> None:
             (row.en, row.en_low, row.en_high),
             (row.low, row.low_low, row.low_high),
             looks[row.system],
-            sizes[row.system],
+            sizes[row.system] * (0.6 if crowded else 1),
+            intervals=not crowded,
         )
+    if crowded:
+        _typical_interval(axes, points)
     corners = {
         (0, 1): "English loses, low-resource gain",
         (1, 1): "both gain",
@@ -69,6 +75,17 @@ def _panel(axes, points, looks: dict, sizes: dict) -> None:
             fontsize=6,
             color="0.4",
         )
+
+
+def _typical_interval(axes, points) -> None:
+    """Draw one cross with the median width of the intervals beside the points."""
+    width = (points["en_high"] - points["en_low"]).median() / 2
+    height = (points["low_high"] - points["low_low"]).median() / 2
+    x, y = points["en"].max() + 1.1 * width, points["low"].min() + height
+    axes.errorbar(x, y, xerr=width, yerr=height, fmt="none", ecolor=plots.GUIDE, elinewidth=0.9)
+    axes.annotate(
+        "median 95 %\ninterval", (x, y), xytext=(3, 3), textcoords="offset points", fontsize=6, color=plots.GUIDE
+    )
 
 
 def _sizes(parameters: dict[str, int]) -> dict[int, float]:
@@ -116,8 +133,10 @@ def _small_print(comparisons, points, used: dict) -> list[str]:
     behind = rows.drop_duplicates("benchmark").set_index("benchmark")["languages"]
     shown = [name for names in used.values() for name in names]
     many = [f"{DECLARED[name].name} {count:.0f}" for name, count in behind.items() if DECLARED[name].name in shown]
+    crowded = points["scoring"].value_counts().max() > _MOST_INTERVALS
+    lines = "the cross is the median 95 % interval" if crowded else "lines are 95 % intervals"
     words = [
-        f"One point per adapter ({points['system'].nunique()}), adapter minus its base; lines are 95 % intervals from "
+        f"One point per adapter ({points['system'].nunique()}), adapter minus its base; {lines} from "
         "resampling items, of the mean over benchmarks with equal weight. They leave out what another seed or other "
         "languages would change.",
         f"Low-resource: classes 0 to 2 of Joshi et al. 2020; languages behind the mean: {', '.join(many)}.",

@@ -19,6 +19,7 @@ include: "rules/predict.smk"
 include: "rules/score.smk"
 include: "rules/analyse.smk"
 include: "rules/figures.smk"
+include: "rules/summary_figures.smk"
 include: "rules/report.smk"
 include: "rules/alpaca_eval.smk"
 
@@ -29,5 +30,7 @@ rule all:
         [f"{RESULTS}/figures/{name}_by_lang.pdf" for name in STUDY.benchmarks],
         [f"{RESULTS}/tables/{name}.csv" for name in ("scores", "comparisons", "gaps", "effects")],
         [f"{RESULTS}/figures/training_curves.pdf"] if STUDY.adapters else [],
+        [f"{RESULTS}/figures/{name}.pdf" for name in ("heatmap", "tokenizer_fertility")],
+        [f"{RESULTS}/figures/{name}.pdf" for name in ("tradeoff", "forest", "cost") if STUDY.adapters],
         f"{RESULTS}/report.html",
         [ALPACA.table] if ALPACA.configured else [],

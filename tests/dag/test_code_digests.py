@@ -10,33 +10,37 @@ from workspace import ROOT
 from maple import digests
 
 ALPACA = {"prepare_alpaca_eval", "predict_alpaca_eval", "judge", "score_alpaca_eval", "gather_alpaca_eval"}
+SUMMARY = {"plot_tradeoff", "plot_forest", "plot_heatmap", "plot_tokenizer_fertility", "plot_cost"}
 COMMANDS = ["prepare_model", "prepare_instructions", "prepare_benchmark", "finetune", "predict", "score", "gather",
-            "compare", "analyse", "plot_by_lang", "plot_training", "report", *sorted(ALPACA)]  # fmt: skip
+            "compare", "analyse", "tokenize_benchmarks", "plot_by_lang", "plot_training", "report", *sorted(ALPACA),
+            *sorted(SUMMARY)]  # fmt: skip
 EVERY = set(COMMANDS)
 # What loads a system and runs it.
 RUNS = {"predict", "predict_alpaca_eval"}
+# What loads a model or its tokenizer.
+LOADS = RUNS | {"tokenize_benchmarks"}
 # Kept by hand, so that it is a second opinion on what the import closure finds.
 NOTICED_BY = {
     "__init__": set(),
     "errors": set(),
     "files": EVERY,
     "logs": set(),
-    "canonical": EVERY - {"analyse", "plot_by_lang", "report"},
-    "manifests": EVERY - {"analyse", "plot_by_lang", "report"},
-    "systems": {"gather", "compare", "analyse", "report", "gather_alpaca_eval"},
+    "canonical": (EVERY - {"analyse", "plot_by_lang", "report"} - SUMMARY) | {"plot_tradeoff"},
+    "manifests": (EVERY - {"analyse", "plot_by_lang", "report"} - SUMMARY) | {"plot_tradeoff"},
+    "systems": ({"gather", "compare", "analyse", "report", "gather_alpaca_eval"} | SUMMARY) - {"plot_forest"},
     "languages": {"prepare_benchmark", "prepare_instructions", "compare"},
     "benchmarks": EVERY - {"prepare_model", "finetune", "predict", "plot_training"} - ALPACA,
     "benchmark_sources": {"prepare_benchmark", "prepare_instructions"},
-    "hub": {"prepare_model", "prepare_benchmark", "prepare_instructions", "prepare_alpaca_eval", "finetune"} | RUNS,
-    "adapters": {"finetune"} | RUNS,
+    "hub": {"prepare_model", "prepare_benchmark", "prepare_instructions", "prepare_alpaca_eval", "finetune"} | LOADS,
+    "adapters": {"finetune"} | LOADS,
     "chat": {"finetune", "predict_alpaca_eval"},
     "instructions": {"prepare_instructions"},
     "instruction_sources": {"prepare_instructions"},
     "conversations": {"prepare_instructions"},
     "mixing": {"prepare_instructions"},
     "overlap": {"prepare_instructions"},
-    "model_sources": {"prepare_model", "finetune"} | RUNS,
-    "models": {"finetune"} | RUNS,
+    "model_sources": {"prepare_model", "finetune"} | LOADS,
+    "models": {"finetune"} | LOADS,
     "devices": {"finetune"} | RUNS,
     "provenance": set(),
     "scratch": {"finetune", "judge"} | RUNS,
@@ -47,7 +51,7 @@ NOTICED_BY = {
     "device_batch": {"finetune"},
     "packed_attention": {"finetune"},
     "workers": {"finetune"},
-    "fused_lora": {"finetune"} | RUNS,
+    "fused_lora": {"finetune"} | LOADS,
     "checkpoints": {"finetune"},
     "master_weights": {"finetune"},
     "prompts": {"predict"},
@@ -66,14 +70,24 @@ NOTICED_BY = {
     "comparisons": {"compare"},
     "references": {"compare"},
     "gaps": {"compare"},
-    "pairs": {"compare", "analyse", "report"},
+    "pairs": ({"compare", "analyse", "report"} | SUMMARY) - {"plot_forest"},
     "groups": {"compare", "analyse", "report"},
     "design": {"analyse"},
     "effects": {"analyse"},
     "hypotheses": {"analyse"},
     "latex": {"analyse"},
     "paper": {"analyse"},
-    "plots": {"plot_by_lang", "plot_training"},
+    "plots": {"plot_by_lang", "plot_training"} | SUMMARY,
+    "figure_parts": SUMMARY,
+    "adapter_points": {"plot_tradeoff", "plot_cost"},
+    "figure_tradeoff": {"plot_tradeoff"},
+    "figure_forest": {"plot_forest"},
+    "figure_heatmap": {"plot_heatmap"},
+    "figure_fertility": {"plot_tokenizer_fertility"},
+    "figure_cost": {"plot_cost"},
+    "fertility": {"tokenize_benchmarks"},
+    "figure_by_lang": {"plot_by_lang"},
+    "figure_training": {"plot_training"},
     "alpaca_eval_items": {"prepare_alpaca_eval"},
     "alpaca_eval_outputs": {"predict_alpaca_eval"},
     "judging": {"judge"},

@@ -280,6 +280,40 @@ class Study:
             members.append([panel, "" if self._rankless(adapter.method) else f"rank {adapter.rank}"])
         return canonical({"study": self.config["study"], "adapters": members})
 
+    def summary_spec(self) -> str:
+        """What decides a figure over the whole study, besides its tables: names in words, adapters, caveats."""
+        used = {name: {getattr(system, name) for system in self.adapters} for name in ("data", "method")}
+        return canonical(
+            {
+                "study": self.config["study"],
+                "sources": {name: self.config["benchmarks"][name]["source"] for name in self.benchmarks},
+                "models": {model: self.config["models"][model]["name"] for model in self.models},
+                "data": {data: self.config["instructions"][data]["name"] for data in used["data"]},
+                "methods": {method: self.config["methods"][method]["name"] for method in used["method"]},
+                "notes": {model: self.config["models"][model]["note"] for model in self.models},
+                "adapters": [system.path for system in self.adapters],
+            }
+        )
+
+    def cost_spec(self) -> str:
+        """What decides the figure of costs, besides tables and manifests; provenance is volatile and not in it."""
+        codes = {name: self.config["benchmarks"][name]["languages"] for name in self.benchmarks}
+        return canonical({**json.loads(self.summary_spec()), "languages": codes})
+
+    def tokenize_spec(self) -> str:
+        """What decides the table of tokenizer fertility, besides models and items: members, names and scripts."""
+        table = languages.load()
+        benchmarks = {
+            name: [[code, table[code].name, table[code].script, table[code].joshi_class] for code in part["languages"]]
+            for name, part in self.config["benchmarks"].items()
+        }
+        return canonical({"models": self.models, "benchmarks": benchmarks})
+
+    @property
+    def models(self) -> list[str]:
+        """The base models of the grid."""
+        return sorted({system.model for system in self.systems})
+
     def report_spec(self, benchmarks: list[str]) -> str:
         """What decides a report on some of the benchmarks, besides tables and figures."""
         part = {name: self.config["benchmarks"][name]["source"] for name in benchmarks}

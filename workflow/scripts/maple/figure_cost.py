@@ -1,0 +1,128 @@
+"""The figure of what adapters cost, in hours and memory, against what they gain."""
+
+from dataclasses import dataclass
+
+from maple import adapter_points, figure_parts, plots
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an adapter's provenance says; ``None`` where it says nothing.
+
+    Attributes:
+        training: Hours of training times the number of devices.
+        evaluation: Hours of all its predictions; ``None`` unless each file covers all the languages it should.
+        memory: Peak memory of training, in GiB: of the device, or of the process on a CPU.
+        device: Name of the device.
+        resumed: Whether training was resumed, so that the hours leave out what ran before.
+    """
+
+    training: float | None
+    evaluation: float | None
+    memory: float | None
+    device: str
+    resumed: bool
+
+
+def read(adapter: dict | None, predictions: list[tuple[dict | None, set[str]]]) -> Cost:
+    """Return the cost of an adapter.
+
+    Args:
+        adapter: The provenance of its training, ``None`` if the file is gone.
+        predictions: Provenance of its predictions on each benchmark, and the languages these consist of.
+    """
+    # A later run that added a language replaced the file: its time is not that of all languages.
+    complete = all(made is not None and languages <= set(made["languages"]) for made, languages in predictions)
+    evaluation = sum(made["seconds"] for made, _ in predictions) / 3600 if complete and predictions else None
+    if adapter is None:
+        return Cost(None, evaluation, None, "", False)
+    peak = adapter["peak_device_memory_bytes"] or adapter["peak_memory_bytes"]
+    hours = adapter["seconds"] * adapter["processes"] / 3600
+    return Cost(hours, evaluation, peak / 2**30, adapter["device"], bool(adapter["resumed_at"]))
+
+
+def draw(comparisons, costs: dict[str, Cost], spec: dict):
+    """Return the figure: a row per measurement, a column per cost.
+
+    Args:
+        comparisons: The table of comparisons.
+        costs: System -> cost of each adapter.
+        spec: Title, names and caveats.
+    """
+    title = f"Cost and gain: {spec['study']}"
+    notes = figure_parts.caveats(spec)
+    points, used = adapter_points.changes(comparisons, ["all"])
+    if points.empty:
+        words = "This study has no adapter beside its base, so there is no gain to set against a cost."
+        return figure_parts.words_only(title, words, notes)
+    unit, memory = _units(costs)
+    columns = {"training": f"Training ({unit})", "evaluation": f"Evaluation ({unit})", "memory": memory}
+    columns = {name: words for name, words in columns.items() if any(getattr(c, name) for c in costs.values())}
+    if not columns:
+        words = "No provenance file of an adapter or its predictions is there, so nothing is known of the cost."
+        return figure_parts.words_only(title, words, notes)
+    plt = plots.style()
+    figure, grid = plt.subplots(
+        len(used), len(columns), figsize=(plots.PAGE if len(columns) > 1 else 3.6, 0.6 + 2.2 * len(used)),
+        squeeze=False, layout="constrained", sharex="col", sharey="row",
+    )  # fmt: skip
+    looks = adapter_points.looks(list(dict.fromkeys(points["system"])), spec)
+    for line, scoring in zip(grid, used, strict=True):
+        line[0].set_ylabel(f"Mean change, by {scoring}\n(points)")
+        for axes, name in zip(line, columns, strict=True):
+            axes.axhline(0, color=plots.GUIDE, linewidth=0.8, zorder=0)
+            for row in points[points["scoring"] == scoring].itertuples():
+                value = getattr(costs[row.system], name)
+                if value is not None:
+                    # ``all`` is the mean over all languages of each benchmark.
+                    adapter_points.draw(axes, value, (row.all, row.all_low, row.all_high), looks[row.system], 18)
+    for axes, (name, words) in zip(grid[-1], columns.items(), strict=True):
+        axes.set_xlabel(words)
+        _scale(axes, [value for cost in costs.values() if (value := getattr(cost, name)) is not None])
+    figure.suptitle(title, fontsize=9, x=0.005, ha="left")
+    figure_parts.write_below(figure, adapter_points.handles(looks), notes + _small_print(costs, used, list(columns)))
+    return figure
+
+
+def _scale(axes, values: list[float]) -> None:
+    """Begin at zero, or take logarithms where costs differ tenfold."""
+    if min(values) > 0 and max(values) > 10 * min(values):
+        axes.set_xscale("log")
+    else:
+        axes.set_xlim(0, max(values) * 1.1)
+
+
+def _units(costs: dict[str, Cost]) -> tuple[str, str]:
+    """Return what hours are hours of, and the label of memory."""
+    on_cpu = {cost.device == "cpu" for cost in costs.values() if cost.device}
+    if on_cpu == {True}:
+        return "CPU-hours", "Peak memory of training (GiB)"
+    if on_cpu == {False}:
+        return "GPU-hours", "Peak GPU memory of training (GiB)"
+    return "device-hours", "Peak memory of training (GiB)"
+
+
+def _small_print(costs: dict[str, Cost], used: dict, columns: list[str]) -> list[str]:
+    """Return n, the interval, the devices, and what is missing."""
+    devices = sorted({"CPU" if cost.device == "cpu" else cost.device for cost in costs.values() if cost.device})
+    behind = "; ".join(f"by {scoring}: {figure_parts.listed(names)}" for scoring, names in used.items())
+    words = [
+        f"One point per adapter ({len(costs)}). Change: adapter minus its base, mean over languages and, with equal "
+        f"weight, over benchmarks ({behind}); lines are 95 % intervals from resampling items.",
+        f"Cost: wall time of the job{'' if devices == ['CPU'] else ' times its GPUs'}, loading included, as the "
+        f"provenance files beside the results recorded it on {figure_parts.listed(devices) or 'unknown devices'}. Such "
+        "facts vary from run to run and with what else ran on the machine; nothing is remade when they change.",
+    ]
+    unknown = {
+        "training": sum(cost.training is None for cost in costs.values()),
+        "evaluation": sum(cost.evaluation is None for cost in costs.values()),
+    }
+    for name, count in unknown.items():
+        if count:
+            why = "their provenance is missing" + (" or covers only a later run" if name == "evaluation" else "")
+            shown = "" if name in columns else "; no panel"
+            words.append(f"{name.capitalize()} time is not shown for {count} adapters: {why}{shown}.")
+    resumed = sum(cost.resumed for cost in costs.values())
+    if resumed:
+        words.append(f"Resumed adapters: {resumed}; their hours leave out what ran before the last start.")
+    return words

@@ -18,10 +18,12 @@ include: "rules/finetune.smk"
 include: "rules/predict.smk"
 include: "rules/score.smk"
 include: "rules/analyse.smk"
+include: "rules/errors.smk"
 include: "rules/figures.smk"
 include: "rules/summary_figures.smk"
 include: "rules/report.smk"
 include: "rules/alpaca_eval.smk"
+include: "rules/export.smk"
 
 
 rule all:

@@ -85,6 +85,7 @@ NOTICED_BY = {
     "digests": set(),
     "integrity": set(),
     "adoption": set(),
+    "budget": set(),
 }
 
 

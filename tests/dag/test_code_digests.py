@@ -84,6 +84,10 @@ NOTICED_BY = {
     "study": set(),
     "digests": set(),
     "integrity": set(),
+    "costs": set(),
+    "calibration": set(),
+    "audit": set(),
+    "sidecars": set(),
     "adoption": set(),
     "budget": set(),
 }

@@ -1,6 +1,5 @@
 """Is what lies on disk what the present config and code would make? Asked of digests, never of time stamps."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,17 +65,24 @@ def nodes(study) -> list[Node]:
     return found + [Node(*part) for part in AlpacaEval(study).manifests()]
 
 
-def problem(node: Node) -> str | None:
-    """Return what is wrong with an existing manifest and its payload, or ``None``."""
-    path = Path(node.path)
+def damaged(path) -> str | None:
+    """Return what is wrong with a manifest and its payload as such, whatever made them, or ``None``."""
+    path = Path(path)
     try:
         found = read_json(path)
-        folder = folder_of(path, found) if node.rule == "prepare_model" else path.parent
+        folder = folder_of(path, found) if path.name == "manifest.json" else path.parent
         bad = manifests.damage(folder, found["files"])
     except (UserError, KeyError, TypeError, AttributeError) as error:
         return f"unreadable ({error})"
+    return bad[0] if bad else None if manifests.is_sealed(found) else f"{path}: damaged or edited"
+
+
+def problem(node: Node) -> str | None:
+    """Return what is wrong with an existing manifest and its payload, or ``None``."""
+    bad = damaged(node.path)
     if bad:
-        return bad[0]
+        return bad
+    found = read_json(node.path)
     if found["code"] != node.code:
         return "made by other code"
     if manifests.canonical_spec(found) != node.spec:
@@ -108,25 +114,3 @@ def check(study) -> tuple[list[Node], list[tuple[Node, str]]]:
         else:
             good.append(node)
     return good, bad
-
-
-def remove(study, bad: list[tuple[Node, str]]) -> list[Path]:
-    """Delete manifests with their payload, and the tables, figures and reports that rest on them."""
-    gone = []
-    for node, _ in bad:
-        path = Path(node.path)
-        try:
-            names = list(read_json(path)["files"])
-        except (UserError, KeyError, TypeError):
-            names = [file.name for file in path.parent.iterdir() if file.is_file()]
-        if node.rule.startswith("score_"):
-            names = [path.with_suffix(".parquet").name]
-        for file in [path, *(path.parent / name for name in names)]:
-            if file.is_file() and file.resolve().is_relative_to(Path(study.results).resolve()):
-                file.unlink()
-                gone.append(file)
-    if bad:
-        for folder in ("tables", "figures"):
-            shutil.rmtree(Path(study.results) / folder, ignore_errors=True)
-        Path(study.results, "report.html").unlink(missing_ok=True)
-    return gone

@@ -1,6 +1,7 @@
 """What all rules share: the study, wildcard constraints, threads and memory, input functions."""
 
 import os
+import re
 import sys
 
 # The interpreter that runs Snakemake also runs the commands, unless a conda environment goes before it.
@@ -40,8 +41,8 @@ RUN = f"python {workflow.basedir}/workflow/scripts"
 
 
 wildcard_constraints:
-    model="|".join(STUDY.config["models"]),
-    data="|".join(STUDY.config["instructions"]) or "-",
+    model="|".join(map(re.escape, STUDY.config["models"])),
+    data="|".join(map(re.escape, STUDY.config["instructions"])) or "-",
     system=rf"{SLUG}/(4|8|16)bit/(base|{SLUG}/{SLUG}-r\d+/seed\d+)",
     benchmark="|".join(STUDY.benchmarks),
 

@@ -116,7 +116,8 @@ class Audit:
             found = read_json(path)
         except UserError:
             found = None
-        if manifests.is_sealed(found):
+        # A sealed record of another result is no record of this one.
+        if manifests.is_sealed(found) and Path(found.get("of", "")).resolve() == path.resolve():
             return found
         self._known.add(path)
         listed = found.get("files") if isinstance(found, dict) else None

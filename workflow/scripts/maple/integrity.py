@@ -78,10 +78,7 @@ def damaged(path) -> str | None:
 
 
 def problem(node: Node) -> str | None:
-    """Return what is wrong with an existing manifest and its payload, or ``None``."""
-    bad = damaged(node.path)
-    if bad:
-        return bad
+    """Return what an undamaged manifest, made from sound ones, was not made by, or ``None``."""
     found = read_json(node.path)
     if found["code"] != node.code:
         return "made by other code"
@@ -104,10 +101,9 @@ def check(study) -> tuple[list[Node], list[tuple[Node, str]]]:
     for node in nodes(study):
         if not Path(node.path).exists():
             continue
-        reason = problem(node)
-        if not reason:
-            tainted = [source for source in node.inputs.values() if source in wrong]
-            reason = f"made from {tainted[0]}, which is not right" if tainted else None
+        tainted = [source for source in node.inputs.values() if source in wrong]
+        # What is wrong with the file itself says more than that it came from something wrong.
+        reason = damaged(node.path) or (f"made from {tainted[0]}, which is not right" if tainted else problem(node))
         if reason:
             wrong.add(node.path)
             bad.append((node, reason))

@@ -78,4 +78,4 @@ class Recorder:
             path: Where to.
             **facts: What the command adds, such as device, tokens or seconds.
         """
-        write_json(path, seal(self.facts() | facts))
+        write_json(path, seal(self.facts() | {"of": str(path)} | facts))

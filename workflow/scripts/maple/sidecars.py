@@ -12,7 +12,7 @@ from pathlib import Path
 
 from maple import manifests
 from maple.errors import UserError
-from maple.files import WRITTEN, read_json, sha256_file, write_json
+from maple.files import WRITTEN, read_json, sha256_file
 
 SUFFIX = ".provenance.json"
 _OUTPUTS, _NEITHER = ("--index", "--out"), {"--index", "--out", "--log"}
@@ -96,4 +96,4 @@ def _write(argv: list[str], recorder, inputs: dict[str, str]) -> None:
     if code is None:
         files = {os.path.relpath(name, first.parent): manifests.describe(name) for name in sorted(written)}
         record |= {"spec": json.loads(_option(argv, "--spec")), "code": code_digest(Path(argv[0]).stem), "files": files}
-    write_json(f"{first}{SUFFIX}", manifests.seal(recorder.facts() | record))
+    recorder.write(f"{first}{SUFFIX}", **record)

@@ -1,6 +1,7 @@
 """What all rules share: the study, wildcard constraints, threads and memory, input functions."""
 
 import os
+import re
 import sys
 
 # The interpreter that runs Snakemake also runs the commands, unless a conda environment goes before it.
@@ -42,19 +43,28 @@ RUN = f"python {workflow.basedir}/workflow/scripts"
 
 
 wildcard_constraints:
-    model="|".join(STUDY.config["models"]),
-    data="|".join(STUDY.config["instructions"]) or "-",
+    model="|".join(map(re.escape, STUDY.config["models"])),
+    data="|".join(map(re.escape, STUDY.config["instructions"])) or "-",
     system=rf"{SLUG}/(4|8|16)bit/(base|{SLUG}/{SLUG}-r\d+/seed\d+)",
     benchmark="|".join(STUDY.benchmarks),
 
 
 def missing(paths):
-    """Payload files that do not exist yet.
+    """What to ask for so that payload files which do not exist yet get made.
 
     Only manifests are edges. A payload file is asked for by name while it is missing, so that a new
-    language or a deleted file is made; once there, it is not an edge any more.
+    language or a deleted file is made; once there, it is not an edge any more. Where there is no manifest
+    either, the manifest alone is asked for: the job that writes it writes all its payload, and a
+    hundred languages do not become a hundred edges of every job that reads them.
     """
-    return [path for path in paths if not os.path.exists(path)]
+    wanted = {}
+    for path in paths:
+        wanted.setdefault(os.path.dirname(path), []).append(path)
+    found = []
+    for folder, files in wanted.items():
+        index = f"{folder}/index.json"
+        found += [file for file in files if not os.path.exists(file)] if os.path.exists(index) else [index]
+    return found
 
 
 def tabulated():

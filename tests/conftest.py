@@ -1,14 +1,17 @@
 import subprocess
 
 import pytest
-from workspace import ROOT, Workspace
+from workspace import ROOT, SECRETS, Workspace
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """A tiny study that ran to its end; copy it before you touch it."""
+    """A tiny study that ran to its end, with secrets in its environment; copy it before you touch it."""
     workspace = Workspace.create(tmp_path_factory.mktemp("finished") / "maple")
-    workspace.run()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in SECRETS.items():
+            patch.setenv(name, value)
+        workspace.run()
     return workspace
 
 

@@ -51,6 +51,17 @@ TINY = {
 }
 
 
+# What a user's environment may hold; none of it may end up in a file.
+SECRETS = {
+    "HF_TOKEN": "hf_planted0token0of0hugging0face",
+    "HUGGING_FACE_HUB_TOKEN": "hf_planted0older0token",
+    "OPENAI_API_KEY": "sk-planted0key0of0openai",
+    "AWS_SECRET_ACCESS_KEY": "planted0key0of0a0cloud",
+    "WANDB_API_KEY": "planted0key0of0wandb",
+    "DATABASE_URL": "postgres://user:planted0password@host/db",
+}
+
+
 class Workspace:
     """A folder with the workflow's files and ``config/config.yaml``."""
 

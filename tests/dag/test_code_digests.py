@@ -98,7 +98,12 @@ NOTICED_BY = {
     "study": set(),
     "digests": set(),
     "integrity": set(),
+    "costs": set(),
+    "calibration": set(),
+    "audit": set(),
+    "sidecars": set(),
     "adoption": set(),
+    "budget": set(),
 }
 
 

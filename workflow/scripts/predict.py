@@ -89,7 +89,13 @@ def compute(args, spec: dict, missing: list[str], keys: dict, prompts: PromptSet
             )
             entries[f"{language}.jsonl"] = prediction.publish(args.index, finished, language, records, keys[language])
             tokens += count
-    recorder.write(args.index.parent / "provenance.json", device=str(device), languages=missing, tokens=tokens)
+    recorder.write(
+        args.index.parent / "provenance.json",
+        device=devices.name(device),
+        languages=missing,
+        tokens=tokens,
+        peak_device_memory_bytes=devices.peak_memory(device),
+    )
     return entries
 
 

@@ -190,10 +190,8 @@ def prepare(spec: str, code: str, out: Path, wanted: list[str]) -> None:
 
 def _kept(spec: str, code: str, out: Path, wanted: list[str]) -> dict:
     """Return the undamaged entries of an earlier index with the same spec and code, other languages only."""
-    if not out.is_file():
-        return {}
-    earlier = read_json(out)
-    if earlier["spec"] != json.loads(spec) or earlier["code"] != code:
+    earlier = manifests.earlier(out)
+    if not earlier or earlier["spec"] != json.loads(spec) or earlier["code"] != code:
         return {}
     others = {name: entry for name, entry in earlier["files"].items() if Path(name).stem not in wanted}
     return {name: entry for name, entry in others.items() if not manifests.damage(out.parent, {name: entry})}

@@ -16,7 +16,7 @@ SCRIPTS = Path(__file__).resolve().parents[1]
 ACCEPTED = SCRIPTS.parent / "accepted.json"
 METRICS = SCRIPTS.parent / "metrics"
 # What these do never reaches a payload: messages, and volatile facts in files of their own.
-_SILENT = {"errors.py", "logs.py", "provenance.py"}
+_SILENT = {"errors.py", "logs.py", "provenance.py", "sidecars.py"}
 _PROSE = {"help", "description", "epilog", "metavar"}
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from maple.errors import UserError
 
+# What this process has put in place, in order; its record of provenance lists them.
+WRITTEN: list[Path] = []
+
 
 def sha256_file(path) -> str:
     """Return the hexadecimal SHA-256 of a file's content."""
@@ -32,6 +35,7 @@ def replaced(path, mode: str = "w"):
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, path)
+        WRITTEN.append(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}): free space or check the permissions") from error
     finally:
@@ -51,6 +55,7 @@ def write_json(path, value) -> bool:
     path = Path(path)
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         os.utime(path)
+        WRITTEN.append(path)
         return False
     with replaced(path) as stream:
         stream.write(text)

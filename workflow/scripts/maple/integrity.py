@@ -1,6 +1,5 @@
 """Is what lies on disk what the present config and code would make? Asked of digests, never of time stamps."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,17 +65,21 @@ def nodes(study) -> list[Node]:
     return found + [Node(*part) for part in AlpacaEval(study).manifests()]
 
 
-def problem(node: Node) -> str | None:
-    """Return what is wrong with an existing manifest and its payload, or ``None``."""
-    path = Path(node.path)
+def damaged(path) -> str | None:
+    """Return what is wrong with a manifest and its payload as such, whatever made them, or ``None``."""
+    path = Path(path)
     try:
         found = read_json(path)
-        folder = folder_of(path, found) if node.rule == "prepare_model" else path.parent
+        folder = folder_of(path, found) if path.name == "manifest.json" else path.parent
         bad = manifests.damage(folder, found["files"])
     except (UserError, KeyError, TypeError, AttributeError) as error:
         return f"unreadable ({error})"
-    if bad:
-        return bad[0]
+    return bad[0] if bad else None if manifests.is_sealed(found) else f"{path}: damaged or edited"
+
+
+def problem(node: Node) -> str | None:
+    """Return what an undamaged manifest, made from sound ones, was not made by, or ``None``."""
+    found = read_json(node.path)
     if found["code"] != node.code:
         return "made by other code"
     if manifests.canonical_spec(found) != node.spec:
@@ -98,35 +101,12 @@ def check(study) -> tuple[list[Node], list[tuple[Node, str]]]:
     for node in nodes(study):
         if not Path(node.path).exists():
             continue
-        reason = problem(node)
-        if not reason:
-            tainted = [source for source in node.inputs.values() if source in wrong]
-            reason = f"made from {tainted[0]}, which is not right" if tainted else None
+        tainted = [source for source in node.inputs.values() if source in wrong]
+        # What is wrong with the file itself says more than that it came from something wrong.
+        reason = damaged(node.path) or (f"made from {tainted[0]}, which is not right" if tainted else problem(node))
         if reason:
             wrong.add(node.path)
             bad.append((node, reason))
         else:
             good.append(node)
     return good, bad
-
-
-def remove(study, bad: list[tuple[Node, str]]) -> list[Path]:
-    """Delete manifests with their payload, and the tables, figures and reports that rest on them."""
-    gone = []
-    for node, _ in bad:
-        path = Path(node.path)
-        try:
-            names = list(read_json(path)["files"])
-        except (UserError, KeyError, TypeError):
-            names = [file.name for file in path.parent.iterdir() if file.is_file()]
-        if node.rule.startswith("score_"):
-            names = [path.with_suffix(".parquet").name]
-        for file in [path, *(path.parent / name for name in names)]:
-            if file.is_file() and file.resolve().is_relative_to(Path(study.results).resolve()):
-                file.unlink()
-                gone.append(file)
-    if bad:
-        for folder in ("tables", "figures"):
-            shutil.rmtree(Path(study.results) / folder, ignore_errors=True)
-        Path(study.results, "report.html").unlink(missing_ok=True)
-    return gone

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from maple import sidecars
 from maple.errors import Preempted, UserError
 
 log = logging.getLogger("maple")
@@ -43,7 +44,8 @@ def run(main) -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     status = 1
     try:
-        status = main()
+        with sidecars.kept(sys.argv):
+            status = main()
     except UserError as error:
         (log.error if log.handlers else print)(f"error: {error}")
     except OSError as error:

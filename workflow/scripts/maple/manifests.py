@@ -20,6 +20,16 @@ def describe(path) -> dict:
     return {"sha256": sha256_file(path), "size": path.stat().st_size}
 
 
+def seal(value: dict) -> dict:
+    """Return a record with the digest of all it says, so that an edit by hand shows."""
+    return value | {"digest": digest(value)}
+
+
+def is_sealed(found) -> bool:
+    """Whether a record still says what it said when it was sealed."""
+    return isinstance(found, dict) and seal({key: found[key] for key in found if key != "digest"}) == found
+
+
 def damage(folder, files: dict) -> list[str]:
     """Return one line for each listed file that is missing or differs from its entry."""
     found = []
@@ -48,12 +58,24 @@ def read(path, only=None) -> dict:
     files = manifest.get("files", {})
     if only is not None:
         files = {name: files[name] for name in only}
-    bad = damage(Path(path).parent, files)
+    bad = damage(Path(path).parent, files) if is_sealed(manifest) else [f"{path}: damaged or edited"]
     if bad:
         raise UserError(
             f"{bad[0]}: run `python workflow/scripts/verify.py --remove-bad`, then the same snakemake command again"
         )
     return manifest
+
+
+def earlier(path) -> dict:
+    """Return the manifest that an earlier run left, without its payload being checked; empty if none is to be trusted.
+
+    A damaged manifest here costs the work anew; it must not decide what is kept.
+    """
+    try:
+        found = read_json(path)
+    except UserError:
+        return {}
+    return found if is_sealed(found) else {}
 
 
 def identity(manifest: dict) -> str:
@@ -84,4 +106,4 @@ def write(path, *, spec: str, code: str, inputs: dict, files: dict, **facts) -> 
     Returns:
         Whether its content changed.
     """
-    return write_json(path, {"spec": json.loads(spec), "code": code, "inputs": inputs, "files": files, **facts})
+    return write_json(path, seal({"spec": json.loads(spec), "code": code, "inputs": inputs, "files": files, **facts}))

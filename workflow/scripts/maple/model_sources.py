@@ -109,7 +109,7 @@ def _random(settings: dict, out: Path, tokenizer_manifest: Path | None) -> None:
     model.save_pretrained(out)
     if tokenizer_manifest:
         source = folder_of(tokenizer_manifest, read_json(tokenizer_manifest))
-        AutoTokenizer.from_pretrained(source).save_pretrained(out)
+        AutoTokenizer.from_pretrained(source, trust_remote_code=False).save_pretrained(out)
     else:
         _byte_tokenizer().save_pretrained(out)
 

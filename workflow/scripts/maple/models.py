@@ -53,6 +53,7 @@ def load_base(manifest_path, bits: int, device):
             device_map={"": device},
             attn_implementation="sdpa",
             trust_remote_code=False,
+            use_safetensors=True,
             local_files_only=True,
         )
     except torch.OutOfMemoryError:
@@ -163,8 +164,13 @@ def attach(model, adapter_manifest):
     """
     from peft import PeftModel
 
-    kind = manifests.read(adapter_manifest)["spec"]["method"].get("kind", "lora")
-    folder = Path(adapter_manifest).parent
+    manifest, folder = manifests.read(adapter_manifest), Path(adapter_manifest).parent
+    if "adapter_model.safetensors" not in manifest["files"]:
+        # PEFT would go on to adapter_model.bin, a pickle.
+        raise UserError(
+            f"{adapter_manifest}: lists no adapter_model.safetensors; weights in pickle files are not loaded"
+        )
+    kind = manifest["spec"]["method"].get("kind", "lora")
     if kind == "full":
         return adapters.load_full(model, folder)
     tuned = PeftModel.from_pretrained(model, folder, is_trainable=False).eval()

@@ -24,7 +24,7 @@ def plan(index: Path, languages: list[str], keys: dict[str, str], finished: Path
         Entries that can be kept (file name -> entry) and the languages to compute. Entries of languages
         that are not wanted now are kept too if they are current.
     """
-    earlier = read_json(index)["files"] if index.is_file() else {}
+    earlier = manifests.earlier(index).get("files", {})
     kept = {}
     for language, key in keys.items():
         name = f"{language}.jsonl"

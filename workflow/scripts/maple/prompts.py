@@ -74,8 +74,9 @@ class PromptSet:
         try:
             context = self._context.render(values)
             options = {name: self._options[name].render(values) for name in item.get("options", [])}
-        except (TemplateError, KeyError) as error:
-            raise UserError(f"{where}: {error}") from None
+        # The sandbox answers a loop that is too long with OverflowError, and what an object lacks with the others.
+        except (TemplateError, LookupError, TypeError, ValueError, OverflowError, ArithmeticError) as error:
+            raise UserError(f"{where}: {' '.join(str(error).split())}") from None
         for name, text in options.items():
             if not text.strip():
                 raise UserError(f"{where}: option {name!r} is empty")
@@ -88,5 +89,8 @@ class PromptSet:
         context, options = self.render(item)
         if "gold" in item:
             return context + options[item["gold"]] + self.separator
-        answer = self._answer.render(item["fields"] | {"answers": item["answers"]})
+        try:
+            answer = self._answer.render(item["fields"] | {"answers": item["answers"]})
+        except (TemplateError, LookupError, TypeError, ValueError, ArithmeticError) as error:
+            raise UserError(f"{self.path}, item {item['id']}, answer: {' '.join(str(error).split())}") from None
         return context + answer + self.separator

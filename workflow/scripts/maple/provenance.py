@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from maple.files import write_json
+from maple.manifests import seal
 
 _PACKAGES = (
     "torch",
@@ -57,6 +58,19 @@ class Recorder:
         """Start the clock."""
         self._start = time.time()
 
+    def facts(self) -> dict:
+        """Return what is known without the command: wall time and peak memory so far, versions, commit."""
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        return {
+            "command": [Path(sys.argv[0]).name],
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._start)),
+            "seconds": round(time.time() - self._start, 2),
+            "peak_memory_bytes": peak,
+            "host_cores": os.cpu_count(),
+            "versions": versions(),
+            "workflow": _git(),
+        }
+
     def write(self, path, **facts) -> None:
         """Write the provenance file, with wall time and peak memory so far.
 
@@ -64,17 +78,4 @@ class Recorder:
             path: Where to.
             **facts: What the command adds, such as device, tokens or seconds.
         """
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        write_json(
-            path,
-            {
-                "command": [Path(sys.argv[0]).name],
-                "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._start)),
-                "seconds": round(time.time() - self._start, 2),
-                "peak_memory_bytes": peak,
-                "host_cores": os.cpu_count(),
-                "versions": versions(),
-                "workflow": _git(),
-                **facts,
-            },
-        )
+        write_json(path, seal(self.facts() | {"of": str(path)} | facts))

@@ -74,10 +74,14 @@ class Study:
         """Whether a method has no rank."""
         return self.config["methods"][method]["kind"] in WITHOUT_RANK
 
-    @property
+    @cached_property
     def adapters(self) -> list[System]:
         """The finetuned systems."""
         return [system for system in self.systems if not system.is_base]
+
+    @cached_property
+    def _by_path(self) -> dict[str, System]:
+        return {system.path: system for system in self.systems}
 
     def system(self, path: str) -> System:
         """Return the system of a path.
@@ -85,9 +89,8 @@ class Study:
         Raises:
             UserError: It is not in the grid.
         """
-        for system in self.systems:
-            if system.path == path:
-                return system
+        if path in self._by_path:
+            return self._by_path[path]
         raise UserError(f"{path} is not in this study's grid: add it to the grid in the config file")
 
     def label(self, system: System) -> str:

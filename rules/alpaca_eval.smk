@@ -7,6 +7,7 @@ rule prepare_alpaca_eval:
         payload=ALPACA.items,
     log:
         f"{LOGS}/prepare_alpaca_eval.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
@@ -30,7 +31,8 @@ rule predict_alpaca_eval:
         "../envs/torch.yaml"
     threads: heavy_threads
     resources:
-        mem_mb=heavy_mb,
+        mem_mb=model_mb,
+        runtime=predict_minutes(budget.alpaca_eval_tokens, STUDY),
         gpu=1,
         gpu_percent=100,
         cpu_threads=real_threads,
@@ -75,6 +77,7 @@ rule score_alpaca_eval:
         table=f"{RESULTS}/scores/{{system}}/alpaca_eval.parquet",
     log:
         f"{LOGS}/score/{{system}}/alpaca_eval.log",
+    localrule: True
     conda:
         "../envs/judge.yaml"
     resources:
@@ -95,6 +98,7 @@ rule gather_alpaca_eval:
         ALPACA.table,
     log:
         f"{LOGS}/gather_alpaca_eval.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:

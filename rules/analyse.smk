@@ -10,6 +10,7 @@ rule gather:
         scores=f"{RESULTS}/tables/{{benchmark}}_scores.csv",
     log:
         f"{LOGS}/gather/{{benchmark}}.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -31,6 +32,7 @@ rule compare:
         resampled=f"{RESULTS}/tables/{{benchmark}}_resampled.npy",
     log:
         f"{LOGS}/compare/{{benchmark}}.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -54,6 +56,7 @@ rule analyse:
         tex=[f"{RESULTS}/tables/{name}.tex" for name in ("scores", "comparisons", "gaps", "effects")],
     log:
         f"{LOGS}/analyse.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:

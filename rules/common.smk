@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(workflow.basedir, "workflow/scripts"))
 from snakemake.exceptions import WorkflowError
 from snakemake.persistence.file import FilePersistence
 
-from maple import adoption, devices
+from maple import adoption, budget, devices
 from maple.alpaca_eval_study import AlpacaEval
 from maple.config import resolve
 from maple.errors import UserError
@@ -127,25 +127,51 @@ def checked(function, *arguments):
     return params
 
 
-def job_mb(model):
-    """Host memory of a job that holds a model, in MB: libraries, bf16 weights, and room to work."""
-    return int(2000 + 2.0 * STUDY.config["models"][model]["parameters"] * 1.6 / 2**20)
+def scheduled():
+    """Whether jobs run where a scheduler puts them, or this is one of them."""
+    return workflow.remote_exec or not workflow.local_exec
 
 
-def heavy_mb(wildcards):
-    """Memory of a finetune or predict job."""
-    return job_mb(wildcards.system.split("/")[0])
+def model_of(wildcards):
+    """The model that a job holds."""
+    return wildcards.model if hasattr(wildcards, "model") else wildcards.system.split("/")[0]
+
+
+def model_mb(wildcards, attempt):
+    """Memory of a job that holds a model."""
+    return budget.scaled_mb(budget.model_mb(STUDY, model_of(wildcards)), attempt)
+
+
+def finetune_mb(wildcards, attempt):
+    """Memory of a finetune job."""
+    return budget.scaled_mb(budget.finetune_mb(STUDY, wildcards.system), attempt)
+
+
+def finetune_minutes(wildcards, attempt):
+    """Runtime of a finetune job."""
+    return budget.finetune_minutes(STUDY, wildcards.system, attempt)
+
+
+def predict_minutes(tokens, *arguments):
+    """Return a resource function: the runtime of a job that runs so many tokens through a system."""
+    return lambda wildcards, attempt: budget.predict_minutes(STUDY, wildcards.system, tokens(*arguments), attempt)
+
+
+def heavy_slots(wildcards):
+    """How many finetune or predict jobs this machine runs at once."""
+    return devices.cpu_slots(budget.model_mb(STUDY, model_of(wildcards)))
 
 
 def heavy_threads(wildcards):
     """Snakemake threads of a finetune or predict job.
 
     `--cores 8` on a machine with 2 processors must not start 8 of them. So a job takes the share of the
-    asked-for cores that corresponds to its share of the real machine, by processors and memory.
+    asked-for cores that corresponds to its share of the real machine, by processors and memory. A scheduler keeps
+    count by itself, and the machine that asks is not the one that computes.
     """
-    return max(1, -(-(workflow.cores or 1) // devices.cpu_slots(heavy_mb(wildcards))))
+    return 8 if scheduled() else max(1, -(-(workflow.cores or 1) // heavy_slots(wildcards)))
 
 
-def real_threads(wildcards):
+def real_threads(wildcards, threads):
     """Processors that such a job really uses."""
-    return max(1, devices.real_cores() // devices.cpu_slots(heavy_mb(wildcards)))
+    return threads if scheduled() else max(1, devices.real_cores() // heavy_slots(wildcards))

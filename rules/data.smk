@@ -7,6 +7,7 @@ rule prepare_instructions:
         records=f"{RESULTS}/instructions/{{data}}/records.jsonl",
     log:
         f"{LOGS}/prepare_instructions/{{data}}.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
@@ -26,6 +27,7 @@ for name in STUDY.benchmarks:
             payload=update(STUDY.items(name)),
         log:
             f"{LOGS}/prepare_benchmark/{name}.log",
+        localrule: True
         conda:
             "../envs/analysis.yaml"
         params:

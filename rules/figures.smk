@@ -9,6 +9,7 @@ rule plot_by_lang:
         png=f"{RESULTS}/figures/{{benchmark}}_by_lang.png",
     log:
         f"{LOGS}/plot_by_lang/{{benchmark}}.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -28,6 +29,7 @@ rule plot_training:
         png=f"{RESULTS}/figures/training_curves.png",
     log:
         f"{LOGS}/plot_training.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -47,6 +49,7 @@ rule plot_training_of:
         png=f"{RESULTS}/figures/training/{{system}}.png",
     log:
         f"{LOGS}/plot_training/{{system}}.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:

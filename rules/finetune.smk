@@ -16,7 +16,8 @@ rule finetune:
         "../envs/torch.yaml"
     threads: heavy_threads
     resources:
-        mem_mb=heavy_mb,
+        mem_mb=finetune_mb,
+        runtime=finetune_minutes,
         gpu=1,
         gpu_percent=100,
         cpu_threads=real_threads,

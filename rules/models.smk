@@ -8,11 +8,12 @@ rule prepare_model:
         manifest=f"{RESULTS}/models/{{model}}/manifest.json",
     log:
         f"{LOGS}/prepare_model/{{model}}.log",
+    localrule: True
     conda:
         "../envs/torch.yaml"
     threads: 2
     resources:
-        mem_mb=lambda w: job_mb(w.model),
+        mem_mb=model_mb,
     params:
         spec=checked(STUDY.model_spec, "@model"),
         code=STUDY.code("prepare_model"),

@@ -17,7 +17,8 @@ for name in STUDY.benchmarks:
             "../envs/torch.yaml"
         threads: heavy_threads
         resources:
-            mem_mb=heavy_mb,
+            mem_mb=model_mb,
+            runtime=predict_minutes(budget.predict_tokens, STUDY, name),
             gpu=1,
             gpu_percent=100,
             cpu_threads=real_threads,

@@ -8,6 +8,7 @@ rule report:
         f"{RESULTS}/report.html",
     log:
         f"{LOGS}/report.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
@@ -24,6 +25,7 @@ rule report_partial:
         f"{RESULTS}/report_partial.html",
     log:
         f"{LOGS}/report_partial.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:

@@ -13,6 +13,7 @@ for name in STUDY.benchmarks:
             table=f"{RESULTS}/scores/{{system}}/{name}.parquet",
         log:
             f"{LOGS}/score/{{system}}/{name}.log",
+        localrule: True
         conda:
             "../envs/analysis.yaml"
         resources:

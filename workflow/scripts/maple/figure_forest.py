@@ -109,7 +109,12 @@ def draw(effects, spec: dict):
     scopes = [row.scope for row in found[0][2]]
     height = lines * (0.85 + 0.24 * len(scopes)) + 0.3
     figure, grid = plt.subplots(
-        lines, columns, figsize=(plots.PAGE, height), squeeze=False, layout="constrained", sharey=True
+        lines,
+        columns,
+        figsize=(max(4.6, plots.PAGE * columns / _COLUMNS), height),
+        squeeze=False,
+        layout="constrained",
+        sharey=True,
     )
     for axes, (heading, label, rows) in zip(grid.flat, found, strict=False):
         _panel(axes, rows)
@@ -172,9 +177,9 @@ def _small_print(effects) -> list[str]:
     adapters, seeds = own["adapters"].max(), own["seeds"].min()
     lacking = own["evidence"].dropna()
     reasons = [text.replace("; ", ", ") for text in dict.fromkeys(lacking)]
-    counted = f"{adapters:.0f} adapters" if adapters == adapters else "Adapters"
+    counted = f"Adapters: {adapters:.0f}; seeds a setting: {seeds:.0f}. " if adapters == adapters else ""
     words = [
-        f"{counted}, {seeds:.0f} seed(s) a setting. Effects on score change (adapter minus its base) with 95 % "
+        f"{counted}Effects on score change (adapter minus its base) with 95 % "
         "intervals that hold the variance between items, adapters and languages; where adapters are too few for "
         "theirs, the estimate stands without interval.",
         "Words: supported, contradicted or undecided for a claim (a to d, arXiv 2401.07598); positive, negative or "

@@ -59,7 +59,13 @@ def draw(parts: list[tuple], spec: dict):
         1,
         figsize=(plots.PAGE, sum(heights) + 0.3 * len(made)),
         squeeze=False,
-        gridspec_kw={"height_ratios": heights, "hspace": 0.3 * len(made) / sum(heights), "top": 1, "bottom": 0},
+        gridspec_kw={
+            "height_ratios": heights,
+            "hspace": 0.3 * len(made) / sum(heights),
+            "top": 1,
+            "bottom": 0,
+            **_sides(len(systems)),
+        },
     )
     found = np.concatenate([change.to_numpy(float).ravel() for _, _, change, _ in made])
     # One cell far out must not pale all others.
@@ -84,6 +90,12 @@ def draw(parts: list[tuple], spec: dict):
     _bars(figure, greys, limit)
     plots.small_print(figure, figure_parts.caveats(spec) + _small_print(parts, made, bool(limit)), gap=0.75)
     return figure
+
+
+def _sides(columns: int) -> dict:
+    """Return where the panels begin and end: names at the left, classes at the right, few columns not stretched."""
+    left, right = 1.4, plots.PAGE - 0.95
+    return {"left": left / plots.PAGE, "right": min(right, left + 0.75 * columns) / plots.PAGE}
 
 
 def _title(parts, spec: dict) -> str:
@@ -187,7 +199,7 @@ def _panel(axes, scores, base, change, signs, greys: tuple[float, float], limit:
             else:
                 words = mark
             # A sign at double stroke is seen on a dark cell too.
-            dark = level > sum(greys) * 0.55 if level == level else abs(own) > 0.65 * limit
+            dark = level > 0.45 * greys[0] + 0.55 * greys[1] if level == level else abs(own) > 0.65 * limit
             if words:
                 axes.text(
                     place, row + 0.05, words, ha="center", va="center", fontsize=small,

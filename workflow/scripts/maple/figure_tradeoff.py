@@ -132,7 +132,11 @@ def _small_print(comparisons, points, used: dict) -> list[str]:
     rows = comparisons[(comparisons["kind"] == "base") & (comparisons["language"] == "low")]
     behind = rows.drop_duplicates("benchmark").set_index("benchmark")["languages"]
     shown = [name for names in used.values() for name in names]
-    many = [f"{DECLARED[name].name} {count:.0f}" for name, count in behind.items() if DECLARED[name].name in shown]
+    many = [
+        f"{DECLARED[name].name}\N{NO-BREAK SPACE}{count:.0f}"
+        for name, count in behind.items()
+        if DECLARED[name].name in shown
+    ]
     crowded = points["scoring"].value_counts().max() > _MOST_INTERVALS
     lines = "the cross is the median 95 % interval" if crowded else "lines are 95 % intervals"
     words = [

@@ -32,7 +32,7 @@ include: "rules/export.smk"
 rule all:
     default_target: True
     input:
-        [f"{RESULTS}/figures/{name}.pdf" for name in STUDY.figures()],
+        [f"{RESULTS}/figures/{name}.pdf" for name in FIGURES.names()],
         [f"{RESULTS}/tables/{name}.csv" for name in ("scores", "comparisons", "gaps", "effects")],
         f"{RESULTS}/report.html",
         [ALPACA.table] if ALPACA.configured else [],

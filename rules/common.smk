@@ -17,6 +17,7 @@ from maple.config import resolve
 from maple.errors import UserError
 from maple.existing import Existing
 from maple.export_study import Export
+from maple.figure_specs import Figures
 from maple.study import Study
 from maple.systems import SLUG, System
 
@@ -37,6 +38,7 @@ if workflow.is_main_process and not os.environ.get("MAPLE_ADOPTING"):
 
 ALPACA = AlpacaEval(STUDY)
 EXPORT = Export(STUDY)
+FIGURES = Figures(STUDY)
 RESULTS = STUDY.results
 LOGS = f"{RESULTS}/logs"
 SCRATCH = f"{RESULTS}/.scratch"
@@ -71,7 +73,7 @@ def missing(paths):
 def report_inputs(wildcards):
     """What the report is made from: tables, figures, items, manifests."""
     found = {name: f"{RESULTS}/tables/{name}.csv" for name in ("scores", "comparisons", "gaps", "effects")}
-    found |= {"figures": [f"{RESULTS}/figures/{name}.png" for name in STUDY.figures()]}
+    found |= {"figures": [f"{RESULTS}/figures/{name}.png" for name in FIGURES.names()]}
     found |= {"shown": [STUDY.shown_items_index(name) for name in STUDY.benchmarks], "manifests": STUDY.sources()}
     # Only a job that runs asks for missing payload; this one always does.
     found["new"] = missing(path for name in STUDY.benchmarks for path in STUDY.shown_items(name))

@@ -10,10 +10,19 @@ from workspace import ROOT
 from maple import digests
 
 ALPACA = {"prepare_alpaca_eval", "predict_alpaca_eval", "judge", "score_alpaca_eval", "gather_alpaca_eval"}
+PANELS = {"plot_by_rank", "plot_by_bits"}
 SUMMARY = {"plot_tradeoff", "plot_forest", "plot_heatmap", "plot_tokenizer_fertility", "plot_cost"}
+FIGURES = {
+    "plot_by_lang",
+    "plot_training",
+    "plot_english_forgetting",
+    "plot_by_resource_class",
+    "plot_gap_to_references",
+}
+FIGURES |= PANELS | SUMMARY
 COMMANDS = ["prepare_model", "prepare_instructions", "prepare_benchmark", "finetune", "predict", "score", "gather",
-            "compare", "analyse", "tokenize_benchmarks", "plot_by_lang", "plot_training", "report", *sorted(ALPACA),
-            *sorted(SUMMARY)]  # fmt: skip
+            "compare", "analyse", "tokenize_benchmarks", "tabulate_errors", "plot_label_bias", *sorted(FIGURES), "report",
+            "report_items", *sorted(ALPACA)]  # fmt: skip
 EVERY = set(COMMANDS)
 # What loads a system and runs it.
 RUNS = {"predict", "predict_alpaca_eval"}
@@ -28,8 +37,11 @@ NOTICED_BY = {
     "canonical": (EVERY - {"analyse", "plot_by_lang", "report"} - SUMMARY) | {"plot_tradeoff"},
     "manifests": (EVERY - {"analyse", "plot_by_lang", "report"} - SUMMARY) | {"plot_tradeoff"},
     "systems": ({"gather", "compare", "analyse", "report", "gather_alpaca_eval"} | SUMMARY) - {"plot_forest"},
+    "canonical": EVERY - {"analyse", "report"} - (FIGURES - {"plot_training"}),
+    "manifests": EVERY - {"analyse", "report"} - (FIGURES - {"plot_training"}),
+    "systems": {"gather", "compare", "analyse", "report", "gather_alpaca_eval", "plot_english_forgetting"} | PANELS,
     "languages": {"prepare_benchmark", "prepare_instructions", "compare"},
-    "benchmarks": EVERY - {"prepare_model", "finetune", "predict", "plot_training"} - ALPACA,
+    "benchmarks": EVERY - {"prepare_model", "finetune", "predict"} - FIGURES - ALPACA,
     "benchmark_sources": {"prepare_benchmark", "prepare_instructions"},
     "hub": {"prepare_model", "prepare_benchmark", "prepare_instructions", "prepare_alpaca_eval", "finetune"} | LOADS,
     "adapters": {"finetune"} | LOADS,
@@ -72,6 +84,14 @@ NOTICED_BY = {
     "gaps": {"compare"},
     "pairs": ({"compare", "analyse", "report"} | SUMMARY) - {"plot_forest"},
     "groups": {"compare", "analyse", "report"},
+    "variance": {"compare", "analyse"} | PANELS,
+    "item_tables": {"compare"},
+    "scored": {"compare"} | PANELS,
+    "comparisons": {"compare"},
+    "references": {"compare"},
+    "gaps": {"compare"},
+    "pairs": {"compare", "analyse", "report", "plot_english_forgetting"} | PANELS,
+    "groups": {"compare", "analyse", "report"} | PANELS,
     "design": {"analyse"},
     "effects": {"analyse"},
     "hypotheses": {"analyse"},
@@ -86,7 +106,16 @@ NOTICED_BY = {
     "figure_fertility": {"plot_tokenizer_fertility"},
     "figure_cost": {"plot_cost"},
     "fertility": {"tokenize_benchmarks"},
+    "plots": FIGURES,
+    "group_scores": PANELS,
+    "group_panels": PANELS,
     "figure_by_lang": {"plot_by_lang"},
+    "figure_by_rank": {"plot_by_rank"},
+    "figure_by_bits": {"plot_by_bits"},
+    "figure_english_forgetting": {"plot_english_forgetting"},
+    "figure_by_resource_class": {"plot_by_resource_class"},
+    "figure_gap_to_references": {"plot_gap_to_references"},
+    "figure_specs": set(),
     "figure_training": {"plot_training"},
     "words": {"analyse", "report"},
     "findings": {"report"},

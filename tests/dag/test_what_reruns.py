@@ -9,7 +9,8 @@ import yaml
 
 # Figures over the whole study. The forest rests on effects.csv alone, the others on comparisons too.
 SUMMARY = {f"plot_{name}": 1 for name in ("tradeoff", "forest", "heatmap", "tokenizer_fertility", "cost")}
-AFTER_SCORES = {"gather": 1, "compare": 1, "plot_by_lang": 1, "analyse": 1, "report": 1} | SUMMARY
+OF_COMPARISONS = {"plot_by_rank": 1, "plot_english_forgetting": 1, "plot_by_resource_class": 1}
+AFTER_SCORES = {"gather": 1, "compare": 1, "plot_by_lang": 1, "analyse": 1, "report": 1} | OF_COMPARISONS | SUMMARY
 NEW_ITEMS = {"prepare_xnli": 1, "tokenize_benchmarks": 1}
 TRAINED = AFTER_SCORES | {"plot_training": 1}
 AFTER_ONE_ADAPTER = {"finetune": 1, "predict_xnli": 1, "score_xnli": 1} | TRAINED
@@ -77,7 +78,7 @@ def test_new_seed(study):
 
 def test_new_bits(study):
     study.edit_config(grid(bits=[16, 8]))
-    assert study.pending() == {"finetune": 2, "predict_xnli": 3, "score_xnli": 3} | TRAINED
+    assert study.pending() == {"finetune": 2, "predict_xnli": 3, "score_xnli": 3, "plot_by_bits": 1} | TRAINED
 
 
 def test_removing_a_rank_and_taking_it_back(study):
@@ -206,7 +207,7 @@ def test_metric_code_costs_no_gpu_job(study):
 
 def test_statistics_of_comparisons(study):
     study.edit(f"{LIBRARY}/variance.py", "range(40)", "range(41)")
-    assert study.pending() == {"compare": 1, "analyse": 1, "report": 1} | SUMMARY
+    assert study.pending() == {"compare": 1, "analyse": 1, "report": 1} | OF_COMPARISONS | SUMMARY
 
 
 def test_published_scores(study):
@@ -217,7 +218,7 @@ def test_published_scores(study):
 
 def test_figure_style(study):
     study.edit(f"{LIBRARY}/plots.py", '"axes.titlesize": 9', '"axes.titlesize": 10')
-    assert study.pending() == {"plot_by_lang": 1, "plot_training": 1, "report": 1} | SUMMARY
+    assert study.pending() == {"plot_by_lang": 1, "plot_training": 1, "report": 1} | OF_COMPARISONS | SUMMARY
 
 
 def test_constant_in_a_module_that_training_imports(study):

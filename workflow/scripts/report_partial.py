@@ -65,7 +65,7 @@ def main(argv=None) -> int:
     if not study.benchmarks:
         raise UserError(f"{whole.results}/scores: nothing has been scored yet: ask for a figure first")
     options = [*tables(study, f"{study.results}/{study.page}/tables"), *items(study)]
-    figures = [Path(f"{study.results}/figures/{name}.png") for name in whole.figures()]
+    figures = [Path(f"{study.results}/figures/{name}.png") for name in Figures(whole).names()]
     options += ["--figures", *(str(path) for path in figures if path.is_file())]
     options += ["--manifests", *(path for path in whole.sources() if Path(path).is_file())]
     options += ["--missing", *study.missing(), *figures_missing(figures)]

@@ -24,8 +24,6 @@ from maple.systems import System
 SAMPLE = ROOT / "resources/sample"
 PAGE = ROOT / "workflow/report"
 # Figures with a file per benchmark, and figures of the whole study; the report shows them in this order.
-_BY_BENCHMARK = ("by_lang",)
-_OF_ALL = ()
 _SOURCE_KEYS = ("source", "path", "id", "revision", "layout", "languages")
 
 
@@ -178,11 +176,6 @@ class Study:
         found += [self.instructions_index(data) for data in self.config["instructions"] if data in used[1]]
         found += [self.items_index(name) for name in self.benchmarks]
         return found + [self.adapter(system.path) for system in self.adapters]
-
-    def figures(self) -> list[str]:
-        """Names of all figures, in the order of the report."""
-        found = [f"{benchmark}_{name}" for name in _BY_BENCHMARK for benchmark in self.benchmarks]
-        return found + list(_OF_ALL) + (["training_curves"] if self.adapters else [])
 
     # -- specs --------------------------------------------------------------------------------
 

@@ -77,20 +77,31 @@ def write(plan: Plan, study) -> int:
         languages = list(credits(plan, study, benchmark))
         ids = pa.array([name for _, own, _ in languages for name in own], pa.large_string())
         codes = pa.array([code for code, own, _ in languages for _ in own], pa.large_string())
-        golds, answers = (pa.array([text] * len(ids), pa.large_string()) for text in ("gold", "a synthetic answer"))
         together = np.concatenate([found for *_, found in languages])
         for place, system in enumerate(study.systems):
             path = study.scores(system.path, benchmark)
             items = path.removesuffix("json") + "parquet"
-            columns = {"id": ids, "language": codes, "gold": golds, "prediction": answers}
+            columns = {"id": ids, "language": codes} | _answers(DECLARED[benchmark].options, together[:, place])
             with replaced(items, "wb") as stream:
-                pq.write_table(pa.table(columns | {"credit": together[:, place]}), stream)
+                pq.write_table(pa.table(columns), stream)
             scores = {code: _scores(found[:, place], metric) for code, _, found in languages}
             files = {items.rpartition("/")[2]: manifests.describe(items)}
             facts = {"metric": metric, "scoring": study.scoring(benchmark), "scores": scores}
             manifests.write(path, spec=study.score_spec(benchmark), code="planted", inputs={}, files=files, **facts)
             records += len(ids)
     return records
+
+
+def _answers(options: tuple[str, ...], credit) -> dict:
+    """Return gold, prediction and credits: options take turns at being right, and a miss names the next one."""
+    import numpy as np
+    import pyarrow as pa
+
+    if not options:
+        columns = {"gold": pa.nulls(len(credit), pa.large_string()), "prediction": ["a synthetic answer"] * len(credit)}
+        return columns | {"credit": credit, "exact_match": (credit == 1).astype(float)}
+    names, gold = np.array(options), np.arange(len(credit)) % len(options)
+    return {"gold": names[gold], "prediction": names[(gold + (credit < 1)) % len(options)], "credit": credit}
 
 
 def _scores(credits, metric: str) -> dict:

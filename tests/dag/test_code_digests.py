@@ -11,7 +11,7 @@ from maple import digests
 
 ALPACA = {"prepare_alpaca_eval", "predict_alpaca_eval", "judge", "score_alpaca_eval", "gather_alpaca_eval"}
 COMMANDS = ["prepare_model", "prepare_instructions", "prepare_benchmark", "finetune", "predict", "score", "gather",
-            "compare", "analyse", "plot_by_lang", "plot_training", "report", *sorted(ALPACA)]  # fmt: skip
+            "compare", "analyse", "tabulate_errors", "plot_by_lang", "plot_training", "report", *sorted(ALPACA)]  # fmt: skip
 EVERY = set(COMMANDS)
 # What loads a system and runs it.
 RUNS = {"predict", "predict_alpaca_eval"}
@@ -23,7 +23,7 @@ NOTICED_BY = {
     "logs": set(),
     "canonical": EVERY - {"analyse", "plot_by_lang", "report"},
     "manifests": EVERY - {"analyse", "plot_by_lang", "report"},
-    "systems": {"gather", "compare", "analyse", "report", "gather_alpaca_eval"},
+    "systems": {"gather", "compare", "analyse", "tabulate_errors", "report", "gather_alpaca_eval"},
     "languages": {"prepare_benchmark", "prepare_instructions", "compare"},
     "benchmarks": EVERY - {"prepare_model", "finetune", "predict", "plot_training"} - ALPACA,
     "benchmark_sources": {"prepare_benchmark", "prepare_instructions"},
@@ -61,7 +61,11 @@ NOTICED_BY = {
     "spans": {"score"},
     "statistics": {"score", "compare", "analyse", "score_alpaca_eval", "gather_alpaca_eval"},
     "variance": {"compare", "analyse"},
-    "item_tables": {"compare"},
+    "item_tables": {"compare", "tabulate_errors"},
+    "item_views": {"tabulate_errors"},
+    "flips": {"tabulate_errors"},
+    "label_bias": {"tabulate_errors"},
+    "agreement": {"tabulate_errors"},
     "scored": {"compare"},
     "comparisons": {"compare"},
     "references": {"compare"},

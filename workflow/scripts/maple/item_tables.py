@@ -32,35 +32,61 @@ def load(paths: list[Path], languages: list[str]) -> dict[str, Items]:
     """
     import numpy as np
 
-    ids, credits = {}, {code: [] for code in languages}
+    ids, earnings = {}, {code: [] for code in languages}
     for path in paths:
         for code, (own, earned) in _read(path, languages).items():
-            if code not in ids:
-                ids[code] = own
-            elif not own.equals(ids[code]):
-                raise UserError(
-                    f"{path}: was scored on other items of {code!r} than {paths[0]}: delete both and run again"
-                )
-            credits[code].append(earned)
-    return {code: Items(ids[code], np.stack(credits[code], axis=1)) for code in languages}
+            ids.setdefault(code, own)
+            same_items(own, ids[code], code, path, paths[0])
+            earnings[code].append(earned)
+    return {code: Items(ids[code], np.stack(earnings[code], axis=1)) for code in languages}
+
+
+def same_items(ids, expected, code: str, path: Path, first: Path) -> None:
+    """Refuse two systems that were scored on different items."""
+    if not ids.equals(expected):
+        raise UserError(f"{path}: was scored on other items of {code!r} than {first}: delete both and run again")
 
 
 def _read(path: Path, languages: list[str]) -> dict:
     """Return the ids and credits of each language of one system."""
+    return {
+        code: (part["id"].chunk(0), credits(part)) for code, part in slices(path, languages, ["id", "credit"]).items()
+    }
+
+
+def credits(part):
+    """Return the credits of a slice.
+
+    As multiples of 2**-20: sums over items are exact in any order, on any number of threads.
+    """
+    import numpy as np
+
+    return np.round(part["credit"].to_numpy() * 2**20) / 2**20
+
+
+def slices(path: Path, languages: list[str], columns: list[str]) -> dict:
+    """Return some columns of one system's item table, an Arrow table per language.
+
+    Args:
+        path: The system's score file, with the item table beside it.
+        languages: Codes to read; the table may hold more.
+        columns: Names of columns.
+
+    Raises:
+        UserError: The table is damaged or lacks a language.
+    """
     import numpy as np
     import pyarrow.parquet as pq
 
     manifests.read(path)
-    columns = ["language", "id", "credit"]
-    table = pq.read_table(path.with_suffix(".parquet"), columns=columns, read_dictionary=["language"]).combine_chunks()
+    table = pq.read_table(path.with_suffix(".parquet"), columns=["language", *columns], read_dictionary=["language"])
+    table = table.combine_chunks()
     names = table["language"].chunk(0).dictionary.to_pylist()
     own = table["language"].chunk(0).indices.to_numpy()
     starts = np.flatnonzero(np.diff(own, prepend=-1))
     ends = [*starts[1:], len(own)]
-    # As a multiple of 2**-20, sums over items are exact in any order, on any number of threads.
-    credit = np.round(table["credit"].to_numpy() * 2**20) / 2**20
     found = {
-        names[own[start]]: (table["id"].chunk(0).slice(start, end - start), credit[start:end])
+        names[own[start]]: table.select(columns).slice(start, end - start)
         for start, end in zip(starts, ends, strict=True)
     }
     for code in languages:

@@ -266,6 +266,22 @@ class Study:
             }
         )
 
+    def has_options(self, benchmark: str) -> bool:
+        """Whether answers are chosen among options, and not given in words."""
+        return bool(DECLARED[benchmark].options)
+
+    def errors_spec(self, benchmark: str) -> str:
+        """What decides a benchmark's tables of errors: members and names."""
+        return canonical(
+            {
+                "benchmark": benchmark,
+                "source": self.config["benchmarks"][benchmark]["source"],
+                "scoring": self.scoring(benchmark),
+                "languages": self.facts(benchmark),
+                "systems": [[system.path, self.label(system)] for system in self.systems],
+            }
+        )
+
     def analyse_spec(self) -> str:
         """What decides the tables over all benchmarks: the members."""
         return canonical({"benchmarks": self.benchmarks, "systems": [system.path for system in self.systems]})

@@ -1,0 +1,29 @@
+"""Needs the scores of all systems; gives <results>/tables/<benchmark>_{flips,labels,agreement}.csv and _items.parquet."""
+
+
+rule errors:
+    input:
+        [f"{RESULTS}/tables/{name}_flips.csv" for name in STUDY.benchmarks],
+        [f"{RESULTS}/figures/{name}_label_bias.pdf" for name in STUDY.benchmarks if STUDY.has_options(name)],
+
+
+rule tabulate_errors:
+    input:
+        scores=lambda w: [STUDY.scores(system.path, w.benchmark) for system in STUDY.systems],
+        new=lambda w: missing(p for s in STUDY.systems for p in STUDY.predictions(s.path, w.benchmark)),
+    output:
+        flips=f"{RESULTS}/tables/{{benchmark}}_flips.csv",
+        labels=f"{RESULTS}/tables/{{benchmark}}_labels.csv",
+        agreement=f"{RESULTS}/tables/{{benchmark}}_agreement.csv",
+        items=f"{RESULTS}/tables/{{benchmark}}_items.parquet",
+    log:
+        f"{LOGS}/tabulate_errors/{{benchmark}}.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1500,
+    params:
+        spec=checked(STUDY.errors_spec, "@benchmark"),
+        code=STUDY.code("tabulate_errors"),
+    shell:
+        f"{RUN}/tabulate_errors.py --spec {{params.spec:q}} --scores {{input.scores}} --flips {{output.flips}} --labels {{output.labels}} --agreement {{output.agreement}} --items {{output.items}} --log {{log}}"

@@ -22,6 +22,7 @@ include: "rules/errors.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
 include: "rules/alpaca_eval.smk"
+include: "rules/export.smk"
 
 
 rule all:

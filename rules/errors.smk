@@ -15,7 +15,7 @@ rule tabulate_errors:
         flips=f"{RESULTS}/tables/{{benchmark}}_flips.csv",
         labels=f"{RESULTS}/tables/{{benchmark}}_labels.csv",
         agreement=f"{RESULTS}/tables/{{benchmark}}_agreement.csv",
-        items=f"{RESULTS}/tables/{{benchmark}}_items.parquet",
+        item_view=f"{RESULTS}/tables/{{benchmark}}_items.parquet",
     log:
         f"{LOGS}/tabulate_errors/{{benchmark}}.log",
     conda:
@@ -26,4 +26,4 @@ rule tabulate_errors:
         spec=checked(STUDY.errors_spec, "@benchmark"),
         code=STUDY.code("tabulate_errors"),
     shell:
-        f"{RUN}/tabulate_errors.py --spec {{params.spec:q}} --scores {{input.scores}} --flips {{output.flips}} --labels {{output.labels}} --agreement {{output.agreement}} --items {{output.items}} --log {{log}}"
+        f"{RUN}/tabulate_errors.py --spec {{params.spec:q}} --scores {{input.scores}} --flips {{output.flips}} --labels {{output.labels}} --agreement {{output.agreement}} --items {{output.item_view}} --log {{log}}"

@@ -12,8 +12,11 @@ from maple import digests
 ALPACA = {"prepare_alpaca_eval", "predict_alpaca_eval", "judge", "score_alpaca_eval", "gather_alpaca_eval"}
 COMMANDS = ["prepare_model", "prepare_instructions", "prepare_benchmark", "finetune", "predict", "score", "gather",
             "compare", "analyse", "tabulate_errors", "plot_by_lang", "plot_training", "report",
+            "plot_label_bias", "export_adapter", "export_scores",
             *sorted(ALPACA)]  # fmt: skip
 EVERY = set(COMMANDS)
+# What reads tables only.
+TABLES = {"analyse", "plot_by_lang", "plot_label_bias", "report"}
 # What loads a system and runs it.
 RUNS = {"predict", "predict_alpaca_eval"}
 # Kept by hand, so that it is a second opinion on what the import closure finds.
@@ -22,13 +25,21 @@ NOTICED_BY = {
     "errors": set(),
     "files": EVERY,
     "logs": set(),
-    "canonical": EVERY - {"analyse", "plot_by_lang", "report"},
-    "manifests": EVERY - {"analyse", "plot_by_lang", "report"},
+    "canonical": EVERY - TABLES,
+    "manifests": EVERY - TABLES,
     "systems": {"gather", "compare", "analyse", "tabulate_errors", "report", "gather_alpaca_eval"},
     "languages": {"prepare_benchmark", "prepare_instructions", "compare"},
     "benchmarks": EVERY - {"prepare_model", "finetune", "predict", "plot_training"} - ALPACA,
     "benchmark_sources": {"prepare_benchmark", "prepare_instructions"},
-    "hub": {"prepare_model", "prepare_benchmark", "prepare_instructions", "prepare_alpaca_eval", "finetune"} | RUNS,
+    "hub": {
+        "prepare_model",
+        "prepare_benchmark",
+        "prepare_instructions",
+        "prepare_alpaca_eval",
+        "finetune",
+        "export_adapter",
+    }
+    | RUNS,
     "adapters": {"finetune"} | RUNS,
     "chat": {"finetune", "predict_alpaca_eval"},
     "instructions": {"prepare_instructions"},
@@ -36,7 +47,7 @@ NOTICED_BY = {
     "conversations": {"prepare_instructions"},
     "mixing": {"prepare_instructions"},
     "overlap": {"prepare_instructions"},
-    "model_sources": {"prepare_model", "finetune"} | RUNS,
+    "model_sources": {"prepare_model", "finetune", "export_adapter"} | RUNS,
     "models": {"finetune"} | RUNS,
     "devices": {"finetune"} | RUNS,
     "provenance": set(),
@@ -60,13 +71,18 @@ NOTICED_BY = {
     "answers": RUNS,
     "prediction": RUNS,
     "spans": {"score"},
-    "statistics": {"score", "compare", "analyse", "score_alpaca_eval", "gather_alpaca_eval"},
+    "statistics": {"score", "compare", "analyse", "export_adapter", "score_alpaca_eval", "gather_alpaca_eval"},
     "variance": {"compare", "analyse"},
-    "item_tables": {"compare", "tabulate_errors"},
+    "item_tables": {"compare", "tabulate_errors", "export_adapter", "export_scores"},
     "item_views": {"tabulate_errors"},
     "flips": {"tabulate_errors"},
     "label_bias": {"tabulate_errors"},
     "agreement": {"tabulate_errors"},
+    "figure_label_bias": {"plot_label_bias"},
+    "model_card": {"export_adapter"},
+    "licences": {"export_adapter"},
+    "harness_results": {"export_scores"},
+    "export_study": set(),
     "scored": {"compare"},
     "comparisons": {"compare"},
     "references": {"compare"},
@@ -78,7 +94,7 @@ NOTICED_BY = {
     "hypotheses": {"analyse"},
     "latex": {"analyse"},
     "paper": {"analyse"},
-    "plots": {"plot_by_lang", "plot_training"},
+    "plots": {"plot_by_lang", "plot_training", "plot_label_bias"},
     "figure_by_lang": {"plot_by_lang"},
     "figure_training": {"plot_training"},
     "alpaca_eval_items": {"prepare_alpaca_eval"},

@@ -4,7 +4,11 @@ import textwrap
 
 from maple import plots
 
+# More languages than that fill no page: those with the strongest bias are drawn.
+MOST = 40
 _BITS = {4: plots.COLOURS[2], 8: plots.COLOURS[4], 16: plots.COLOURS[1]}
+# Precisions side by side within a line.
+_SHIFT = {4: -0.22, 8: 0.0, 16: 0.22}
 
 
 def draw(table, title: str, notes: list[str]):
@@ -18,8 +22,9 @@ def draw(table, title: str, notes: list[str]):
     plt = plots.style()
     table = table.assign(excess=(table["predicted_share"] - table["gold_share"]) * 100)
     options, models = list(dict.fromkeys(table["option"])), list(dict.fromkeys(table["model"]))
-    order = _order(table)
-    height = 0.9 + len(models) * (0.5 + 0.125 * max(len(order), 6))
+    order = _order(table)[:MOST]
+    table = table[table["language"].isin(order)]
+    height = 0.9 + len(models) * (0.5 + 0.14 * max(len(order), 6))
     figure, grid = plt.subplots(
         len(models),
         len(options),
@@ -35,12 +40,17 @@ def draw(table, title: str, notes: list[str]):
             _panel(axes, own[own["option"] == option], order)
             axes.set_title(option if len(models) == 1 else f"{own['label'].iloc[0].split(',')[0]}: {option}")
     names = table.drop_duplicates("language").set_index("language")["language_name"]
-    grid[0, 0].set_yticks(range(len(order)), [textwrap.shorten(names[code], 28) for code in order], fontsize=6.5)
+    words = [textwrap.shorten(names[code], 28, placeholder=" ...") for code in order]
+    for axes in grid[:, 0]:
+        axes.set_yticks(range(len(order)), words, fontsize=6.5)
     grid[0, 0].set_ylim(len(order) - 0.5, -0.5)
     grid[0, 0].xaxis.set_major_locator(plt.MaxNLocator(5))
     figure.supxlabel("Share of predictions minus share of gold labels, in points", fontsize=8)
-    figure.suptitle(title, fontsize=9, x=0.01, ha="left")
-    figure.legend(handles=_handles(plt, table), loc="outside upper left", ncols=6, fontsize=7, columnspacing=1.2)
+    # Above the figure, out of its layout; save makes room for them.
+    figure.text(0.005, 1 + 0.26 / height, title, fontsize=9, va="bottom")
+    figure.legend(
+        handles=_handles(plt, table), loc="lower left", bbox_to_anchor=(0, 1), ncols=6, fontsize=7, columnspacing=1.2
+    )
     plots.small_print(figure, notes)
     return figure
 
@@ -56,14 +66,14 @@ def _panel(axes, rows, order: list[str]) -> None:
     axes.axvline(0, color=plots.GUIDE, linewidth=0.8, zorder=0)
     axes.grid(axis="y", color="0.92", linewidth=0.5)
     axes.tick_params(axis="y", length=0)
-    place = rows["language"].map({code: row for row, code in enumerate(order)})
+    place = rows["language"].map({code: row for row, code in enumerate(order)}) + rows["bits"].map(_SHIFT)
     for bits, own in rows.groupby("bits"):
         untuned = own["rank"].isna()
         tuned = own[~untuned]
-        axes.plot(tuned["excess"], place[tuned.index], ".", color=_BITS[bits], markersize=4, alpha=0.7, zorder=2)
+        axes.plot(tuned["excess"], place[tuned.index], ".", color=_BITS[bits], markersize=3, alpha=0.7, zorder=2)
         base = own[untuned]
         axes.plot(
-            base["excess"], place[base.index], "o", markerfacecolor="none", color=_BITS[bits], markersize=4.5, zorder=3
+            base["excess"], place[base.index], "o", markerfacecolor="none", color=_BITS[bits], markersize=4, zorder=3
         )
 
 

@@ -4,12 +4,13 @@ import copy
 import json
 import re
 
+import export_adapter
 import pandas as pd
 import pyarrow as pa
 import pytest
 from workspace import TINY
 
-from maple import harness_results, licences
+from maple import harness_results, licences, model_card
 from maple.config import resolve
 from maple.export_study import Export
 from maple.study import Study
@@ -80,3 +81,29 @@ def test_a_card_names_only_what_decides_it():
     one = json.loads(Export(study()).card_spec("tiny/16bit/sample/lora-r4/seed0"))
     assert one["data"]["sources"] == [{"source": "sample", "languages": ["en", "sw"]}]
     assert one["method"] == {"name": "LoRA", "ranked": True} and "systems" not in one
+
+
+def test_a_base_from_the_hub_is_named_with_its_commit(tmp_path):
+    from huggingface_hub import ModelCard
+
+    manifest = {"hub": "meta-llama/Llama-2-7b-hf", "commit": "c" * 40}
+    base, revision = export_adapter.base_of(tmp_path / "manifest.json", manifest)
+    assert (base, revision) == (manifest["hub"], manifest["commit"])
+    assert export_adapter.base_of(tmp_path / "m/manifest.json", {}) == (str(tmp_path / "m"), None)
+    spec = json.loads(
+        Export(study(xnli=PUBLISHED | {"languages": ["en"]})).card_spec("tiny/16bit/sample/lora-r4/seed0")
+    )
+    spec["model"] = {"name": "Llama-2-7B", "source": "hub", "id": manifest["hub"], "note": ""}
+    trained = {"spec": {"bits": 4, "rank": 4, "seed": 0, "method": {"alpha": 8}}, "code": "c", "records": {"learned": 8},
+               "inputs": {"model": "m", "data": "d"}, "trainable_parameters": 10, "trainable_share": 0.01}  # fmt: skip
+    facts = {"base": base, "revision": revision, "published": True, "adapter": trained, "weights": "w", "versions": {},
+             "scores": {"xnli": {"inputs": {"predictions": "p"}, "code": "c"}}}  # fmt: skip
+    score = {"score": 0.5, "low": 0.4, "high": 0.6, "items": 96, "unparsed": 0}
+    cells = {"xnli": {"en": {"tuned": score, "base": score, "difference": (0.0, -0.1, 0.1)}}}
+    card = ModelCard(model_card.card(spec, facts, cells), ignore_metadata_errors=False)
+    assert card.data.base_model == manifest["hub"]
+    (result,) = card.data.eval_results
+    assert (result.dataset_type, result.dataset_config, result.dataset_revision) == ("facebook/xnli", "en", "main")
+    assert f'revision="{"c" * 40}"' in card.text and "load_in_4bit=True" in card.text
+    assert "Llama 2 Community License" in card.text and "50.0 (40.0 to 60.0)" in card.text
+    assert "The base lies in" not in card.text and "unmerged on its base at 4 bit" in card.text

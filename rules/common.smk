@@ -106,6 +106,19 @@ def finetune_inputs(wildcards):
     return {"model": STUDY.model_manifest(system.model), "data": STUDY.instructions_index(system.data)}
 
 
+def export_inputs(wildcards):
+    """Manifests of a finetuned system, and its scores beside those of its base."""
+    base = System.parse(wildcards.system).base.path
+    return {
+        **needs_system(wildcards),
+        "scores": [STUDY.scores(wildcards.system, name) for name in STUDY.benchmarks],
+        "base_scores": [STUDY.scores(base, name) for name in STUDY.benchmarks],
+        "new": missing(
+            p for s in (wildcards.system, base) for name in STUDY.benchmarks for p in STUDY.predictions(s, name)
+        ),
+    }
+
+
 def items_inputs(name):
     """The index of a benchmark's items, and items that are not there yet."""
     return {"benchmark_index": STUDY.items_index(name), "new": missing(STUDY.items(name))}

@@ -27,3 +27,27 @@ rule tabulate_errors:
         code=STUDY.code("tabulate_errors"),
     shell:
         f"{RUN}/tabulate_errors.py --spec {{params.spec:q}} --scores {{input.scores}} --flips {{output.flips}} --labels {{output.labels}} --agreement {{output.agreement}} --items {{output.item_view}} --log {{log}}"
+
+
+rule plot_label_bias:
+    input:
+        table=f"{RESULTS}/tables/{{benchmark}}_labels.csv",
+    output:
+        pdf=f"{RESULTS}/figures/{{benchmark}}_label_bias.pdf",
+        png=report(
+            f"{RESULTS}/figures/{{benchmark}}_label_bias.png",
+            caption="../workflow/report/label_bias.rst",
+            category="Errors",
+            labels={"benchmark": "{benchmark}", "figure": "label bias"},
+        ),
+    log:
+        f"{LOGS}/plot_label_bias/{{benchmark}}.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=600,
+    params:
+        spec=checked(STUDY.label_bias_spec, "@benchmark"),
+        code=STUDY.code("plot_label_bias"),
+    shell:
+        f"{RUN}/plot_label_bias.py --spec {{params.spec:q}} --table {{input.table}} --out {{output.pdf}} {{output.png}} --log {{log}}"

@@ -6,19 +6,6 @@ WEIGHTS = {
 }
 
 
-def export_inputs(wildcards):
-    """Manifests of a finetuned system, and its scores beside those of its base."""
-    base = System.parse(wildcards.system).base.path
-    return {
-        **needs_system(wildcards),
-        "scores": [STUDY.scores(wildcards.system, name) for name in STUDY.benchmarks],
-        "base_scores": [STUDY.scores(base, name) for name in STUDY.benchmarks],
-        "new": missing(
-            p for s in (wildcards.system, base) for name in STUDY.benchmarks for p in STUDY.predictions(s, name)
-        ),
-    }
-
-
 rule export:
     input:
         EXPORT.cards(),

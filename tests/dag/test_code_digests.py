@@ -24,6 +24,8 @@ COMMANDS = ["prepare_model", "prepare_instructions", "prepare_benchmark", "finet
             "compare", "analyse", "tokenize_benchmarks", "tabulate_errors", "plot_label_bias", *sorted(FIGURES), "report",
             "report_items", *sorted(ALPACA)]  # fmt: skip
 EVERY = set(COMMANDS)
+# What reads tables only.
+TABLES = {"analyse", "plot_by_lang", "plot_label_bias", "report"}
 # What loads a system and runs it.
 RUNS = {"predict", "predict_alpaca_eval"}
 # What loads a model or its tokenizer.
@@ -75,7 +77,7 @@ NOTICED_BY = {
     "answers": RUNS,
     "prediction": RUNS,
     "spans": {"score"},
-    "statistics": {"score", "compare", "analyse", "score_alpaca_eval", "gather_alpaca_eval"},
+    "statistics": {"score", "compare", "analyse", "export_adapter", "score_alpaca_eval", "gather_alpaca_eval"},
     "variance": {"compare", "analyse"},
     "item_tables": {"compare", "report_items"},
     "scored": {"compare"},

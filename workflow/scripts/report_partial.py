@@ -12,6 +12,7 @@ import report_items
 from maple.alpaca_eval_study import AlpacaEval
 from maple.errors import UserError
 from maple.existing import Existing
+from maple.figure_specs import Figures
 from maple.logs import run, setup_logging
 from maple.words import listed
 

@@ -315,6 +315,17 @@ class Study:
             }
         )
 
+    def label_bias_spec(self, benchmark: str) -> str:
+        """What decides a benchmark's figure of label bias, besides its table.
+
+        Raises:
+            UserError: The benchmark has no labels.
+        """
+        if not self.has_options(benchmark):
+            raise UserError(f"{benchmark} is answered in words: it has no labels and no figure of label bias")
+        source = self.config["benchmarks"][benchmark]["source"]
+        return canonical({"study": self.config["study"], "benchmark": benchmark, "source": source})
+
     def analyse_spec(self) -> str:
         """What decides the tables over all benchmarks: the members."""
         return canonical({"benchmarks": self.benchmarks, "systems": [system.path for system in self.systems]})

@@ -94,28 +94,36 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each command")
     args = parser.parse_args()
-    found = {"python": platform.python_version(), "cores": len(os.sched_getaffinity(0)), "repeat": args.repeat}
+    found = {
+        "python": platform.python_version(),
+        "cores": len(os.sched_getaffinity(0)),
+        "repeat": args.repeat,
+        "rows": [],
+    }
+
+    def add(what: str, repeat: int, *command: str, **facts) -> None:
+        found["rows"].append({"what": what, **fastest(folder, repeat, *command), **facts})
+        if "-n" in command:
+            found["rows"][-1]["jobs"] = jobs(folder)
+        print(found["rows"][-1], flush=True)
+
     with tempfile.TemporaryDirectory() as temporary:
         made = workspace(Path(temporary) / "maple")
         folder = made.folder
         dry, plan = [*SNAKEMAKE, "-n", "--quiet", "all"], ["workflow/scripts/plan.py", "--gpus", "8"]
-        rules = fastest(folder, args.repeat, "-m", "snakemake", "--list-rules")
-        found["rows"] = [{"what": "reading the rules", **rules}]
-        found["rows"].append({"what": "dry run", **fastest(folder, args.repeat, *dry), "jobs": jobs(folder)})
-        found["rows"].append({"what": "plan", **fastest(folder, args.repeat, *plan)})
+        add("reading the rules", args.repeat, "-m", "snakemake", "--list-rules")
+        add("dry run", args.repeat, *dry)
+        add("plan", args.repeat, *plan)
         made.edit_config(lambda config: config["grid"][0].update(seeds=list(range(11))))
-        found["rows"].append({"what": "dry run, 10 times the grid", **fastest(folder, 1, *dry), "jobs": jobs(folder)})
-        found["rows"].append({"what": "plan, 10 times the grid", **fastest(folder, 1, *plan)})
+        add("dry run, 10 times the grid", 1, *dry)
+        add("plan, 10 times the grid", 1, *plan)
         made.edit_config(lambda config: config["grid"][0].pop("seeds"))
         files = finish(folder)
-        again = fastest(folder, args.repeat, *SNAKEMAKE)
+        add("run with nothing to do", args.repeat, *SNAKEMAKE, files=files)
         text = (folder / "output.txt").read_text(encoding="utf-8")
         if "Nothing to be done" not in text:
             raise SystemExit(f"the adopted study is not finished: {text[-1000:]}")
-        found["rows"].append({"what": "run with nothing to do", **again, "files": files})
     args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    for row in found["rows"]:
-        print(row)
 
 
 if __name__ == "__main__":

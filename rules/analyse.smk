@@ -62,7 +62,7 @@ rule analyse:
     resources:
         mem_mb=2000,
     params:
-        spec=STUDY.analyse_spec(),
+        spec=checked(STUDY.analyse_spec),
         code=STUDY.code("analyse"),
     shell:
         f"{RUN}/analyse.py --spec {{params.spec:q}} --scores {{input.scores}} --comparisons {{input.comparisons}} --gaps {{input.gaps}} --resampled {{input.resampled}} --out {{output.effects}} --log {{log}}"

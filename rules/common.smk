@@ -131,7 +131,10 @@ def tokenizer_input(wildcards):
 
 
 def checked(function, *arguments):
-    """Return a params function whose errors are one line."""
+    """Return a params function whose errors are one line.
+
+    A plain string would be searched for wildcards: a study called "{input}" would not start.
+    """
 
     def params(wildcards):
         try:

@@ -170,7 +170,7 @@ rule plot_training:
     resources:
         mem_mb=600,
     params:
-        spec=STUDY.training_figure_spec(),
+        spec=checked(STUDY.training_figure_spec),
         code=STUDY.code("plot_training"),
     shell:
         f"{RUN}/plot_training.py --spec {{params.spec:q}} --adapters {{input.adapters}} --out {{output.pdf}} {{output.png}} --log {{log}}"

@@ -202,9 +202,8 @@ def show(plan: Plan, devices: int, cores: int) -> None:
     scratch = devices * max((costs.scratch_bytes(plan.study, job) for job in plan.heavy), default=0)
     size = sum(plan.disk.values()) + plan.models_disk
     where = f"{devices} GPUs" if plan.on_gpu else "this machine, one job at a time"
-    print(
-        f"\n{len(plan.jobs)} job{'s' * (len(plan.jobs) != 1)}; {total:,.1f} {unit}; {hours(plan.wall(devices, cores))} on {where}"
-    )
+    jobs = f"{len(plan.jobs)} job" + "s" * (len(plan.jobs) != 1)
+    print(f"\n{jobs}; {total:,.1f} {unit}; {hours(plan.wall(devices, cores))} on {where}")
     print(f"disk: {gigabytes(size)}, and up to {gigabytes(scratch)} of scratch while it runs")
     for name, kind, host, device in plan.memory():
         print(f"peak memory seen: {name}, {kind}: {gigabytes(host)}" + (f", GPU {gigabytes(device)}" * bool(device)))

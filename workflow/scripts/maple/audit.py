@@ -117,7 +117,7 @@ class Audit:
         except UserError:
             found = None
         # A sealed record of another result is no record of this one.
-        if manifests.is_sealed(found) and Path(found.get("of", "")).resolve() == path.resolve():
+        if manifests.is_intact(path, found) and Path(found.get("of", "")).resolve() == path.resolve():
             return found
         self._known.add(path)
         listed = found.get("files") if isinstance(found, dict) else None
@@ -194,7 +194,8 @@ class Audit:
                 self._wrongly(path, "left by a killed job", "", [path])
             return
         listed = _payload(path)
-        if path.suffix == ".json" and listed and not integrity.damaged(path):
+        claimed = self._known.intersection(listed)
+        if path.suffix == ".json" and listed and not claimed and not integrity.damaged(path):
             # Of a rank, language or benchmark that the config no longer has: kept for when it comes back.
             self._known.update([path, *listed])
             self.kept.append(path)

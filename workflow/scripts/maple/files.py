@@ -42,6 +42,11 @@ def replaced(path, mode: str = "w"):
         temporary.unlink(missing_ok=True)
 
 
+def json_text(value) -> str:
+    """Return ``value`` as the readable JSON that this workflow writes."""
+    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
 def write_json(path, value) -> bool:
     """Write ``value`` as readable JSON, but leave a file that already says the same.
 
@@ -51,8 +56,7 @@ def write_json(path, value) -> bool:
     Returns:
         Whether the content changed.
     """
-    text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-    path = Path(path)
+    text, path = json_text(value), Path(path)
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         os.utime(path)
         WRITTEN.append(path)

@@ -80,7 +80,7 @@ def damaged(path) -> str | None:
         bad = manifests.damage(folder, found["files"])
     except (UserError, KeyError, TypeError, AttributeError) as error:
         return f"unreadable ({error})"
-    return bad[0] if bad else None if manifests.is_sealed(found) else f"{path}: damaged or edited"
+    return bad[0] if bad else None if manifests.is_intact(path, found) else f"{path}: damaged or edited"
 
 
 def problem(node: Node) -> str | None:

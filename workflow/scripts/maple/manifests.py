@@ -11,7 +11,7 @@ from pathlib import Path
 
 from maple.canonical import canonical, digest
 from maple.errors import UserError
-from maple.files import read_json, sha256_file, write_json
+from maple.files import json_text, read_json, sha256_file, write_json
 
 
 def describe(path) -> dict:
@@ -28,6 +28,11 @@ def seal(value: dict) -> dict:
 def is_sealed(found) -> bool:
     """Whether a record still says what it said when it was sealed."""
     return isinstance(found, dict) and seal({key: found[key] for key in found if key != "digest"}) == found
+
+
+def is_intact(path, found) -> bool:
+    """Whether a sealed record's file is, to the byte, what was written."""
+    return is_sealed(found) and Path(path).read_text(encoding="utf-8") == json_text(found)
 
 
 def damage(folder, files: dict) -> list[str]:

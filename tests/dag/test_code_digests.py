@@ -74,6 +74,8 @@ NOTICED_BY = {
     "latex": {"analyse"},
     "paper": {"analyse"},
     "plots": {"plot_by_lang", "plot_training"},
+    "figure_by_lang": {"plot_by_lang"},
+    "figure_training": {"plot_training"},
     "alpaca_eval_items": {"prepare_alpaca_eval"},
     "alpaca_eval_outputs": {"predict_alpaca_eval"},
     "judging": {"judge"},

@@ -32,7 +32,7 @@ def main(argv=None) -> int:
     setup_logging(args.log)
     import pandas as pd
 
-    from maple import plots
+    from maple import figure_by_lang, plots
 
     spec = json.loads(args.spec)
     table = pd.read_csv(args.table)
@@ -42,9 +42,9 @@ def main(argv=None) -> int:
         "Where intervals overlap, ask the paired tests of the comparisons table. Resource classes: Joshi et al. 2020.",
     ]
     if spec["source"] == "sample":
-        notes.insert(0, "Sample data, machine-written: these scores show that the line works and measure nothing else.")
+        notes.insert(0, plots.SAMPLE)
     notes += [note for note in spec["notes"].values() if note]
-    figure = plots.by_language(table, title, [line for note in notes for line in textwrap.wrap(note, 110)])
+    figure = figure_by_lang.draw(table, title, [line for note in notes for line in textwrap.wrap(note, 110)])
     plots.save(figure, *args.out)
     return 0
 

@@ -19,14 +19,14 @@ def main(argv=None) -> int:
     args = parser.parse_args(argv)
     setup_logging(args.log)
 
-    from maple import plots
+    from maple import figure_training, plots
 
     spec = json.loads(args.spec)
     panels = {}
     for (panel, line), path in zip(spec["adapters"], args.adapters, strict=True):
         manifests.read(path, only=["training_log.jsonl"])
         panels.setdefault(panel, {})[line] = read_jsonl(path.parent / "training_log.jsonl")
-    plots.save(plots.training_curves(panels, f"Loss while finetuning: {spec['study']}"), *args.out)
+    plots.save(figure_training.draw(panels, f"Loss while finetuning: {spec['study']}"), *args.out)
     return 0
 
 

@@ -76,3 +76,11 @@ def small_print(figure, notes: list[str], gap: float = 0.06) -> None:
     lines = [line for note in notes for line in textwrap.wrap(note, width)]
     below = -gap / figure.get_figheight()
     figure.text(0.005, below, "\n".join(lines), fontsize=6.5, color="0.25", va="top", ha="left", linespacing=1.25)
+
+
+def ramp(count: int) -> list:
+    """Return colours from light to dark for values in an order, such as ranks; they keep their order in grey."""
+    import matplotlib
+
+    colours = matplotlib.colormaps["cividis"]
+    return [colours(0.82 * (1 - number / max(count - 1, 1))) for number in range(count)]

@@ -65,12 +65,13 @@ class Study:
                 if "data" in block:
                     tuned = itertools.product(block["data"], block["methods"], block["ranks"], block.get("seeds", [0]))
                     found.update(
-                        System(model, bits, data, method, 1 if self._rankless(method) else rank, seed)
+                        System(model, bits, data, method, 1 if self.rankless(method) else rank, seed)
                         for data, method, rank, seed in tuned
                     )
         return sorted(found, key=lambda s: (s.model, s.bits, not s.is_base, s.data, s.method, s.rank, s.seed))
 
-    def _rankless(self, method: str) -> bool:
+    def rankless(self, method: str) -> bool:
+        """Whether a method has no rank."""
         return self.config["methods"][method]["kind"] in WITHOUT_RANK
 
     @property
@@ -95,7 +96,7 @@ class Study:
         if system.is_base:
             return f"{name}, untuned"
         method = self.config["methods"][system.method]["name"]
-        words = f"{name}, {method}" + ("" if self._rankless(system.method) else f" rank {system.rank}")
+        words = f"{name}, {method}" + ("" if self.rankless(system.method) else f" rank {system.rank}")
         if len({other.data for other in self.adapters}) > 1:
             words += f", {self.config['instructions'][system.data]['name']}"
         if len({other.seed for other in self.adapters}) > 1:
@@ -277,7 +278,7 @@ class Study:
             name = self.config["models"][adapter.model]["name"]
             data, method = self.config["instructions"][adapter.data]["name"], self.config["methods"][adapter.method]
             panel = f"{name}, {adapter.bits}-bit\n{data}, {method['name']}, seed {adapter.seed}"
-            members.append([panel, "" if self._rankless(adapter.method) else f"rank {adapter.rank}"])
+            members.append([panel, "" if self.rankless(adapter.method) else f"rank {adapter.rank}"])
         return canonical({"study": self.config["study"], "adapters": members})
 
     def report_spec(self, benchmarks: list[str]) -> str:

@@ -1,0 +1,237 @@
+"""How far finetuning goes towards published scores, by benchmark and language."""
+
+from dataclasses import dataclass
+
+from maple import plots
+
+# Shares of a gap are drawn between these; what lies beyond is drawn at the edge as an arrow.
+_SHARES = (-0.5, 1.5)
+_ROW = 0.17
+
+
+@dataclass(frozen=True)
+class Share:
+    """The gap of one base model in one language, closed by its middle setting.
+
+    Attributes:
+        base: Score of that setting's base.
+        tuned: Its score: the median over the model's settings, the lower one of two.
+        lowest: Lowest score of any setting.
+        highest: Highest score of any setting.
+        reference: Name of the best published score that counts; empty if none does.
+        share: Share of the gap to it that the setting closes.
+        low: Lower end of the 95 % interval.
+        high: Upper end.
+        why_not: Why no published score counts.
+    """
+
+    base: float
+    tuned: float
+    lowest: float
+    highest: float
+    reference: str
+    share: float
+    low: float
+    high: float
+    why_not: str
+
+
+def share(gaps) -> Share:
+    """Return the share of the gap that the rows of one model and language say.
+
+    The middle setting stands for the others: the best of many on the same items would be too good to be true. Only
+    published scores that count are candidates for the gap; flagged ones never do.
+    """
+    settings = gaps.drop_duplicates("system").sort_values(["tuned", "system"])
+    middle = settings.iloc[(len(settings) - 1) // 2]
+    own = gaps[gaps["system"] == middle["system"]]
+    counted = own[own["counted"]].sort_values("reference_score")
+    facts = (middle["base"], middle["tuned"], settings["tuned"].min(), settings["tuned"].max())
+    if counted.empty:
+        why = own["why_not"].str.partition(":")[0].mode().iloc[0]
+        return Share(*facts, "", float("nan"), float("nan"), float("nan"), why)
+    best = counted.iloc[-1]
+    return Share(*facts, best["reference"], best["gap_closed"], best["low"], best["high"], "")
+
+
+def references(gaps):
+    """Return one row per published score of one benchmark: language, score, and whether it may count at all.
+
+    A score may count if nothing speaks against itself; whether there is a gap to it depends on the base.
+    """
+    doubtful = (gaps["flag"].fillna("") != "") | (gaps["reference_scoring"] != gaps["scoring"])
+    found = gaps.assign(solid=~doubtful).drop_duplicates(["language", "reference", "setup"])
+    return found[["language", "reference", "setup", "reference_score", "solid"]]
+
+
+def order(gaps) -> list[str]:
+    """Return the languages by falling resource class, then by name."""
+    facts = gaps.drop_duplicates("language").assign(joshi_class=lambda t: t["joshi_class"].fillna(-1))
+    return list(facts.sort_values(["joshi_class", "language_name"], ascending=[False, True])["language"])
+
+
+def draw(gaps: dict, spec: dict):
+    """Return the figure: for each benchmark scores at the left, shares of the gap at the right.
+
+    Args:
+        gaps: Benchmark -> its table of gaps.
+        spec: Title, benchmarks, names in words.
+    """
+    plt = plots.style()
+    names = dict(spec["benchmarks"])
+    heights = {name: len(order(table)) * _ROW * max(1, len(spec["models"]) / 2) + 0.72 for name, table in gaps.items()}
+    columns = _columns(heights)
+    height = max(sum(heights[name] for name in column) for column in columns)
+    width = plots.PAGE if len(columns) > 1 else 4.2
+    figure = plt.figure(figsize=(width, height + 0.75), layout="constrained")
+    figure.suptitle(spec["title"], fontsize=9, x=0.005, ha="left")
+    outer = figure.add_gridspec(1, len(columns))
+    looks = {model: (plots.COLOURS[1 + n], plots.MARKERS[n]) for n, model in enumerate(spec["models"])}
+    found = {name: _shares(table, spec["models"]) for name, table in gaps.items()}
+    for place, column in enumerate(columns):
+        spare = height - sum(heights[name] for name in column)
+        ratios = [heights[name] for name in column] + ([spare] if spare > 0.3 else [])
+        inner = outer[place].subgridspec(len(ratios), 2, height_ratios=ratios, width_ratios=[1.5, 1])
+        for number, name in enumerate(column):
+            panels = [figure.add_subplot(inner[number, side]) for side in (0, 1)]
+            _draw_scores(panels[0], gaps[name], found[name], looks)
+            _draw_shares(panels[1], order(gaps[name]), found[name], looks)
+            panels[0].set_title(names[name], fontsize=8, fontweight="bold")
+    _legend(figure, plt, looks, spec)
+    plots.small_print(figure, notes(gaps, found, spec))
+    return figure
+
+
+def _columns(heights: dict[str, float]) -> list[list[str]]:
+    """Return the benchmarks in two columns of about the same height, one column if there is only one."""
+    columns: list[list[str]] = [[], []]
+    for name in sorted(heights, key=lambda name: -heights[name]):
+        min(columns, key=lambda column: sum(heights[other] for other in column)).append(name)
+    return [column for column in columns if column]
+
+
+def _shares(table, models) -> dict[tuple[str, str], Share]:
+    """Return model and language -> :class:`Share` of one benchmark."""
+    found = {key: share(part) for key, part in table.groupby(["model", "language"])}
+    return {key: found[key] for key in sorted(found, key=lambda key: list(models).index(key[0]))}
+
+
+def _dodge(number: int, count: int) -> float:
+    return (number - (count - 1) / 2) * 0.8 / max(count, 2)
+
+
+def _rows(panel, table) -> None:
+    """Name the languages and separate the resource classes."""
+    codes = order(table)
+    facts = table.drop_duplicates("language").set_index("language")
+    panel.set_yticks(range(len(codes)), [facts.loc[code, "language_name"] for code in codes], fontsize=6.5)
+    panel.set_ylim(len(codes) - 0.4, -0.6)
+    panel.tick_params(axis="y", length=0)
+
+
+def _separate(panel, table) -> None:
+    classes = table.drop_duplicates("language").set_index("language")["joshi_class"].fillna(-1)
+    own = [classes[code] for code in order(table)]
+    for row in range(1, len(own)):
+        strong = own[row] != own[row - 1]
+        panel.axhline(row - 0.5, color="0.6" if strong else "0.92", linewidth=0.7, zorder=0)
+
+
+def _draw_scores(panel, table, found: dict, looks: dict) -> None:
+    """Draw published scores, and each model's way from its base to its middle setting."""
+    codes = order(table)
+    rows = {code: place for place, code in enumerate(codes)}
+    for row in references(table).itertuples():
+        face = "0.45" if row.solid else "white"
+        where = (row.reference_score * 100, rows[row.language])
+        panel.scatter(*where, s=11, marker="D", c=[face], edgecolors="0.45", linewidths=0.6, zorder=1)
+    for (model, code), own in found.items():
+        number = list(looks).index(model)
+        colour, marker = looks[model]
+        y = rows[code] + _dodge(number, len(looks))
+        panel.plot([own.lowest * 100, own.highest * 100], [y, y], color=colour, linewidth=2.6, alpha=0.3, zorder=2)
+        look = {"s": 13, "marker": marker, "edgecolors": colour, "linewidths": 0.8, "zorder": 3}
+        panel.scatter(own.base * 100, y, c="white", **look)
+        panel.scatter(own.tuned * 100, y, c=colour, **look)
+    _rows(panel, table)
+    _separate(panel, table)
+    panel.set_xlabel("Score (%)", fontsize=7, labelpad=1)
+    panel.tick_params(axis="x", labelsize=6.5)
+
+
+def _draw_shares(panel, codes: list[str], found: dict, looks: dict) -> None:
+    """Draw the shares of the gap that the middle settings close, with the published model at the right."""
+    low, high = _SHARES
+    for edge in (0, 1):
+        panel.axvline(edge, color=plots.GUIDE, linewidth=0.8, linestyle="-" if edge else (0, (4, 3)), zorder=0)
+    words: dict[str, str] = {}
+    for (model, code), own in found.items():
+        y = codes.index(code) + _dodge(list(looks).index(model), len(looks))
+        words[code] = own.reference or words.get(code) or own.why_not
+        if own.reference:
+            colour, marker = looks[model]
+            ends = [max(own.low, low), min(own.high, high)]
+            panel.plot(ends, [y, y], color=colour, linewidth=0.8, zorder=2)
+            where = min(max(own.share, low), high)
+            shape = marker if where == own.share else ("<" if where == low else ">")
+            panel.scatter(where, y, s=13, marker=shape, c=[colour], edgecolors=colour, zorder=3)
+    for code, text in words.items():
+        panel.annotate(
+            text,
+            (1, codes.index(code)),
+            xycoords=("axes fraction", "data"),
+            xytext=(2, 0),
+            textcoords="offset points",
+            fontsize=5.3,
+            color=plots.GUIDE,
+            va="center",
+        )
+    panel.set_xlim(low - 0.05, high + 0.05)
+    panel.set_ylim(len(codes) - 0.4, -0.6)
+    panel.set_yticks([])
+    panel.set_xticks([0, 0.5, 1], ["0", "50", "100"], fontsize=6.5)
+    panel.set_xlabel("Gap closed (%)", fontsize=7, labelpad=1)
+    panel.spines["left"].set_visible(False)
+
+
+def _legend(figure, plt, looks: dict, spec: dict) -> None:
+    handles = []
+    for model, (colour, marker) in looks.items():
+        look = {"color": colour, "marker": marker, "linestyle": "none", "markersize": 4}
+        handles.append(plt.Line2D([], [], label=f"{spec['models'][model]}, untuned", markerfacecolor="white", **look))
+        handles.append(plt.Line2D([], [], label=f"{spec['models'][model]}, finetuned", **look))
+    look = {"color": "0.45", "marker": "D", "linestyle": "none", "markersize": 3.5}
+    handles.append(plt.Line2D([], [], label="published", **look))
+    handles.append(plt.Line2D([], [], label="published, not counted", markerfacecolor="white", **look))
+    columns = 3 if figure.get_figwidth() > 5 else 2
+    figure.legend(handles=handles, loc="outside lower left", ncols=columns, fontsize=7, handletextpad=0.3)
+
+
+def notes(gaps: dict, found: dict, spec: dict) -> list[str]:
+    """Return the small print: how to read the marks, medians, what is not counted and why."""
+    names = dict(spec["benchmarks"])
+    lines = [
+        "Finetuned: the middle one of a model's settings by score; the band spans all of them. Gap closed: the share of "
+        "the way from its untuned base to the best published score that counts, named at the right, with Fieller's 95 % "
+        "interval, cut at the edges. Published scores come with other prompts than ours. Hollow diamonds never "
+        "count: the score is flagged, or was measured the other way (by generation against our likelihood)."
+    ]
+    for name, shares in found.items():
+        for model in spec["models"]:
+            own = [part for (owner, _), part in shares.items() if owner == model]
+            counted = sorted(part.share for part in own if part.reference)
+            if counted:
+                reached = sum(part >= 1 for part in counted)
+                middle = (counted[(len(counted) - 1) // 2] + counted[len(counted) // 2]) / 2
+                lines.append(
+                    f"{names[name]}, {spec['models'][model]}: median share {middle:.0%} over {len(counted)} of {len(own)} "
+                    f"languages; {reached} reached by the estimate."
+                )
+    silent = [names[name] for name, shares in found.items() if not any(part.reference for part in shares.values())]
+    if silent:
+        lines.append(f"No published score counts on {', '.join(silent)}.")
+    lacking = [f"no published scores for {', '.join(spec['without'])}"] if spec["without"] else []
+    seeds = min(int(table["seeds"].min()) for table in gaps.values())
+    if seeds < 3:
+        lacking.append(f"{seeds} seed(s) a setting")
+    return lines + ([f"Missing: {'; '.join(lacking)}."] if lacking else [])

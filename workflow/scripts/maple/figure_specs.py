@@ -1,0 +1,129 @@
+"""What decides each figure besides its tables, and which figures a study has."""
+
+from maple import references
+from maple.benchmarks import DECLARED
+from maple.canonical import canonical
+from maple.errors import UserError
+
+
+class Figures:
+    """Specs and targets of the figures of a study."""
+
+    def __init__(self, study):
+        """Take a :class:`maple.study.Study`."""
+        self.study = study
+
+    def targets(self) -> list[str]:
+        """Return the names of the figures that this study has something to draw in."""
+        names = [f"{name}_by_lang" for name in self.study.benchmarks]
+        if self._ranked():
+            names += [f"{name}_by_rank" for name in self.study.benchmarks]
+        if self._precisions() > 1:
+            names += [f"{name}_by_bits" for name in self.study.benchmarks]
+        if self.study.adapters:
+            names += ["training_curves", "by_resource_class"]
+            names += ["english_forgetting"] if self.with_english() else []
+            names += ["gap_to_references"] if self.with_references() else []
+        return names
+
+    def with_english(self) -> list[str]:
+        """Return the benchmarks that have English."""
+        return [name for name in self.study.benchmarks if "en" in self.study.config["benchmarks"][name]["languages"]]
+
+    def with_references(self) -> list[str]:
+        """Return the benchmarks that published scores can be held against: sample data cannot."""
+        parts = self.study.config["benchmarks"]
+        return [
+            name
+            for name in self.study.benchmarks
+            if parts[name]["source"] != "sample" and references.of(name, parts[name]["languages"])
+        ]
+
+    def by_rank(self, benchmark: str) -> str:
+        """What decides a benchmark's figure by rank."""
+        if not self._ranked():
+            raise UserError(f"{benchmark}_by_rank: no adapter of this study has a rank: add `ranks` to a grid block")
+        spec = self._of_benchmark(benchmark, "by rank") | self._names()
+        return canonical(spec | {"rankless": self._rankless(), "notes": self._caveats(compares_bits=True)})
+
+    def by_bits(self, benchmark: str) -> str:
+        """What decides a benchmark's figure by precision."""
+        spec = self._of_benchmark(benchmark, "by precision") | self._names()
+        return canonical(spec | {"rankless": self._rankless(), "notes": self._caveats(compares_bits=True)})
+
+    def english_forgetting(self) -> str:
+        """What decides the figure of what finetuning does to English."""
+        self._need_adapters("english_forgetting")
+        if not self.with_english():
+            raise UserError("english_forgetting: no benchmark of this study has English: add en to one")
+        benchmarks = [[name, DECLARED[name].name] for name in self.with_english()]
+        return canonical(
+            {"title": f"Change of English scores by finetuning: {self.study.config['study']}", "benchmarks": benchmarks}
+            | self._names()
+            | {"rankless": self._rankless(), "sample": self._sample(self.with_english())}
+            | {"notes": self._caveats(compares_bits=True)}
+        )
+
+    def by_resource_class(self) -> str:
+        """What decides the figure by resource class."""
+        self._need_adapters("by_resource_class")
+        title = f"Change by finetuning, by resource class of the language: {self.study.config['study']}"
+        scopes = {name: DECLARED[name].name for name in self.study.benchmarks}
+        spec = {"title": title, "scopes": scopes, "models": self._names()["models"]}
+        return canonical(spec | {"sample": self._sample(self.study.benchmarks)})
+
+    def gap_to_references(self) -> str:
+        """What decides the figure of published scores."""
+        self._need_adapters("gap_to_references")
+        if not self.with_references():
+            raise UserError(
+                "gap_to_references: config/references.csv has no score of this study's benchmarks and languages "
+                "(sample data are never compared): add rows, or use published benchmark data"
+            )
+        benchmarks = [[name, DECLARED[name].name] for name in self.with_references()]
+        title = f"Distance to published scores: {self.study.config['study']}"
+        without = [DECLARED[name].name for name in self.study.benchmarks if name not in self.with_references()]
+        return canonical(
+            {"title": title, "benchmarks": benchmarks, "without": without, "models": self._names()["models"]}
+        )
+
+    # -- parts --------------------------------------------------------------------------------
+
+    def _of_benchmark(self, benchmark: str, words: str) -> dict:
+        title = f"{DECLARED[benchmark].name} {words}: {self.study.config['study']}"
+        return {"benchmark": benchmark, "title": title, "source": self.study.config["benchmarks"][benchmark]["source"]}
+
+    def _names(self) -> dict:
+        """Return the names in words of what the grid holds."""
+        config, adapters = self.study.config, self.study.adapters
+        return {
+            "models": {slug: config["models"][slug]["name"] for slug in {s.model for s in self.study.systems}},
+            "data": {slug: config["instructions"][slug]["name"] for slug in {s.data for s in adapters}},
+            "methods": {slug: config["methods"][slug]["name"] for slug in {s.method for s in adapters}},
+        }
+
+    def _rankless(self) -> list[str]:
+        return sorted({s.method for s in self.study.adapters if self.study.rankless(s.method)})
+
+    def _ranked(self) -> bool:
+        return any(not self.study.rankless(system.method) for system in self.study.adapters)
+
+    def _precisions(self) -> int:
+        """Return the most precisions that any model of the grid has."""
+        found: dict[str, set[int]] = {}
+        for system in self.study.systems:
+            found.setdefault(system.model, set()).add(system.bits)
+        return max(map(len, found.values()))
+
+    def _caveats(self, compares_bits: bool) -> list[str]:
+        """Return the caveats of the grid's models; they are about precision and stand where bits are compared."""
+        models = dict.fromkeys(system.model for system in self.study.systems)
+        notes = [self.study.config["models"][model]["note"] for model in models]
+        return [note for note in notes if note and compares_bits and self._precisions() > 1]
+
+    def _sample(self, benchmarks: list[str]) -> bool:
+        return any(self.study.config["benchmarks"][name]["source"] == "sample" for name in benchmarks)
+
+    def _need_adapters(self, figure: str) -> None:
+        if not self.study.adapters:
+            raise UserError(f"{figure}: this study has untuned bases only: add `data`, `methods`, `ranks` to its grid")

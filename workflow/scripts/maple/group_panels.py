@@ -1,0 +1,122 @@
+"""Panels of scores: a row per model, data set and method, a column per group of languages; shared by two figures."""
+
+from maple import plots
+from maple.group_scores import Group
+
+_WIDTHS = {1: plots.COLUMN, 2: 4.9, 3: plots.PAGE}
+
+
+def grid(rows: list[str], groups: list[Group], metric: str, title: str):
+    """Return a figure and its axes, rows x columns, with names at the left and on top.
+
+    Args:
+        rows: Name of each row.
+        groups: The columns.
+        metric: Name of the benchmark's metric.
+        title: Title of the figure.
+    """
+    plt = plots.style()
+    figure, axes = plt.subplots(
+        len(rows),
+        len(groups),
+        figsize=(_WIDTHS[len(groups)], 0.95 + 1.5 * len(rows)),
+        sharex=True,
+        sharey="col",
+        squeeze=False,
+        layout="constrained",
+    )
+    figure.suptitle(title, fontsize=9, x=0.005, ha="left")
+    for place, row in enumerate(rows):
+        axes[place, 0].set_ylabel(f"{row}\n{plots.METRICS[metric]} (%)")
+    for column, group in enumerate(groups):
+        count = f"\nmean of {len(group.places)} languages" if len(group.places) > 1 else "\n1 language"
+        axes[0, column].set_title(group.words + count, fontsize=8)
+    return figure, axes
+
+
+def chance_line(axes, chance: float) -> None:
+    """Draw the score of guessing in panels that share their scale, if it is not too far below the scores to show.
+
+    Args:
+        axes: The panels, drawn.
+        chance: In per cent; nothing is drawn if it is not a number.
+    """
+    if chance != chance:
+        return
+    low, high = axes[0].get_ylim()
+    near = chance > low - 0.8 * (high - low)
+    for panel in axes:
+        if near:
+            panel.axhline(chance, color=plots.GUIDE, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
+    words = f"chance {chance:.0f} %" if near else f"chance {chance:.0f} % lies below"
+    place = (0.99, chance) if near else (0.99, low)
+    axes[0].annotate(
+        words,
+        place,
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 1.5),
+        textcoords="offset points",
+        fontsize=6,
+        color=plots.GUIDE,
+        ha="right",
+    )
+
+
+def marks(panel, x, part, *, colour, marker: str, filled, label: str | None = None, line: str = "-") -> None:
+    """Draw scores with their intervals, joined by a line; each marker is filled or hollow.
+
+    Args:
+        panel: The axes.
+        x: Where each row of ``part`` stands.
+        part: Rows with ``score``, ``low`` and ``high`` as shares.
+        colour: Of everything.
+        marker: Shape.
+        filled: Whether each marker is filled.
+        label: For the legend.
+        line: Style of the line, empty for none.
+    """
+    score, low, high = (part[name].to_numpy() * 100 for name in ("score", "low", "high"))
+    panel.plot(x, score, color=colour, linewidth=0.8, linestyle=line or "none", zorder=2)
+    panel.errorbar(x, score, yerr=[score - low, high - score], fmt="none", ecolor=colour, elinewidth=0.8, zorder=2)
+    faces = [colour if full else "white" for full in filled]
+    panel.scatter(x, score, s=14, marker=marker, c=faces, edgecolors=colour, linewidths=0.9, zorder=3)
+    panel.scatter([], [], s=14, marker=marker, c=[colour], edgecolors=colour, linewidths=0.9, label=label)
+
+
+def legend(figure, axes, extra: list) -> None:
+    """Write one legend for all panels below them.
+
+    Args:
+        figure: The figure.
+        axes: A panel that has every label.
+        extra: Further handles.
+    """
+    handles, labels = axes.get_legend_handles_labels()
+    found = dict(zip(labels, handles, strict=True)) | {handle.get_label(): handle for handle in extra}
+    columns = min(len(found), max(2, int(figure.get_figwidth() / 1.05)))
+    figure.legend(found.values(), found.keys(), loc="outside lower left", ncols=columns, fontsize=7, handletextpad=0.4)
+
+
+def intervals(table, groups: list[Group], counts: list[int]) -> list[str]:
+    """Return what the small print says of points, bars and items.
+
+    Args:
+        table: Rows of :func:`maple.group_scores.frame`.
+        groups: The columns.
+        counts: Items of each language that is drawn.
+    """
+    few, many = min(counts), max(counts)
+    items = f"n = {few} items a language" if few == many else f"n = {few} to {many} items a language"
+    sources = "items (bootstrap, the translations of an item drawn together)"
+    seeds = sorted(set(table.loc[table["seeds"] > 0, "seeds"]))
+    if seeds and seeds[-1] > 1:
+        sources += f" and over {seeds[-1]} seeds (t); small dots are single seeds"
+    words = f"Bars: 95 % interval of the mean over {sources}; {items}."
+    if any(len(group.places) == 1 for group in groups) and not (seeds and seeds[-1] > 1):
+        words += " Single languages: Wilson's interval."
+    lines = [words]
+    if seeds and seeds[0] < 3:
+        lines.append(
+            f"{seeds[0]} seed(s) a setting: points tell of these adapters; on rank or bits 3 seeds are needed."
+        )
+    return lines

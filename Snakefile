@@ -26,8 +26,7 @@ include: "rules/alpaca_eval.smk"
 rule all:
     default_target: True
     input:
-        [f"{RESULTS}/figures/{name}_by_lang.pdf" for name in STUDY.benchmarks],
+        checked(FIGURES.targets),
         [f"{RESULTS}/tables/{name}.csv" for name in ("scores", "comparisons", "gaps", "effects")],
-        [f"{RESULTS}/figures/training_curves.pdf"] if STUDY.adapters else [],
         f"{RESULTS}/report.html",
         [ALPACA.table] if ALPACA.configured else [],

@@ -14,6 +14,7 @@ from maple import adoption, devices
 from maple.alpaca_eval_study import AlpacaEval
 from maple.config import resolve
 from maple.errors import UserError
+from maple.figure_specs import Figures
 from maple.study import Study
 from maple.systems import SLUG, System
 
@@ -33,6 +34,7 @@ if workflow.is_main_process and not os.environ.get("MAPLE_ADOPTING"):
         raise WorkflowError(adoption.refusal(unknown))
 
 ALPACA = AlpacaEval(STUDY)
+FIGURES = Figures(STUDY)
 RESULTS = STUDY.results
 LOGS = f"{RESULTS}/logs"
 SCRATCH = f"{RESULTS}/.scratch"

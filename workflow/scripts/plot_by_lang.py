@@ -2,10 +2,8 @@
 
 import argparse
 import json
-import textwrap
 from pathlib import Path
 
-from maple.benchmarks import DECLARED
 from maple.logs import add_log_argument, run, setup_logging
 
 
@@ -24,7 +22,7 @@ def how(spec: dict, table) -> str:
 def main(argv=None) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--spec", required=True, help="canonical JSON: title, benchmark, prompts, notes")
+    parser.add_argument("--spec", required=True, help="canonical JSON: title, benchmark, prompts, names, notes")
     parser.add_argument("--table", required=True, type=Path, help="long table of scores, CSV")
     parser.add_argument("--out", required=True, nargs="+", type=Path, help="figures to write, by suffix")
     add_log_argument(parser)
@@ -36,15 +34,14 @@ def main(argv=None) -> int:
 
     spec = json.loads(args.spec)
     table = pd.read_csv(args.table)
-    title = f"{DECLARED[spec['benchmark']].name} by language: {spec['study']}"
     notes = [
         how(spec, table),
         "Where intervals overlap, ask the paired tests of the comparisons table. Resource classes: Joshi et al. 2020.",
     ]
     if spec["source"] == "sample":
         notes.insert(0, plots.SAMPLE)
-    notes += [note for note in spec["notes"].values() if note]
-    figure = figure_by_lang.draw(table, title, [line for note in notes for line in textwrap.wrap(note, 110)])
+    notes += spec["notes"]
+    figure = figure_by_lang.draw(table, spec["title"], notes, spec["models"])
     plots.save(figure, *args.out)
     return 0
 

@@ -3,6 +3,7 @@
 from maple import group_panels, plots
 from maple.group_scores import by_seed, compared, frame, groups_of, setting_of
 from maple.pairs import ADAPTERS, SETTINGS
+from maple.plots import points
 from maple.scored import Scored
 from maple.systems import System
 
@@ -43,7 +44,7 @@ def cost(table, comparisons, row: tuple, group: str) -> str:
     words = []
     base = found.get((ADAPTERS, System(model, high), low, group))
     if base is not None:
-        words.append(f"untuned {-base.difference * 100:+.1f} ({-base.high * 100:+.1f} to {-base.low * 100:+.1f})")
+        words.append(f"untuned {points(-base.difference)} ({points(-base.high)} to {points(-base.low)})")
     tuned = {}
     for (about, setting, other, key), own in found.items():
         same = (setting.model, setting.bits, setting.data, setting.method, other, key)
@@ -51,10 +52,10 @@ def cost(table, comparisons, row: tuple, group: str) -> str:
         if same == (model, high, data, method, low, group) and not setting.is_base:
             tuned.setdefault(setting, {})[about] = own
     if tuned:
-        changes = [-(kinds.get(SETTINGS) or kinds[ADAPTERS]).difference * 100 for kinds in tuned.values()]
-        spread = f" (ranks {min(changes):+.1f} to {max(changes):+.1f})" if len(changes) > 1 else ""
-        words.append(f"tuned {sum(changes) / len(changes):+.1f}{spread}")
-    return f"{low} instead of {high} bit, points:\n" + "\n".join(words) if words else ""
+        changes = [-(kinds.get(SETTINGS) or kinds[ADAPTERS]).difference for kinds in tuned.values()]
+        spread = f" (ranks {points(min(changes))} to {points(max(changes))})" if len(changes) > 1 else ""
+        words.append(f"tuned {points(sum(changes) / len(changes))}{spread}")
+    return f"{low} instead of {high} bit, in points:\n" + "\n".join(words) if words else ""
 
 
 def draw(found: Scored, scores, comparisons, spec: dict):
@@ -76,7 +77,7 @@ def draw(found: Scored, scores, comparisons, spec: dict):
     figure, axes = group_panels.grid(_names(rows, spec), groups, scores["metric"].iloc[0], spec["title"])
     ranks = sorted(tuned["rank"].astype(int).unique())
     colours, bits, seeds = plots.ramp(len(ranks)), sorted(table["bits"].unique()), by_seed(found)
-    step = min(0.13, 0.6 / (len(ranks) + 1))
+    step = min(0.13, 0.5 / (len(ranks) + 1))
     for place, row in enumerate(rows):
         for column, group in enumerate(groups):
             panel = axes[place, column]
@@ -88,24 +89,22 @@ def draw(found: Scored, scores, comparisons, spec: dict):
             for number, rank in enumerate(ranks):
                 own = here[(here["data"] == row[1]) & (here["method"] == row[2]) & (here["rank"] == rank)]
                 dodge = (number + 1 - len(ranks) / 2) * step
-                look = {"colour": colours[number], "marker": plots.MARKERS[number % len(plots.MARKERS)]}
+                look = {"colour": colours[number], "marker": plots.SHAPES[number % len(plots.SHAPES)]}
                 x = np.log2(own["bits"].astype(float).to_numpy()) + dodge
                 group_panels.marks(panel, x, own, filled=own["filled"], label=_rank(rank, row, spec), **look)
                 _dots(panel, seeds, (group.key, rank, *row), dodge, colours[number])
-            panel.text(
-                0.02, 0.98, cost(table, comparisons, row, group.key), transform=panel.transAxes,
-                fontsize=5.8, va="top", color=plots.GUIDE, linespacing=1.15,
+            panel.annotate(
+                cost(table, comparisons, row, group.key), (0, 1), xycoords="axes fraction", xytext=(2, 2),
+                textcoords="offset points", fontsize=6, va="bottom", color=plots.GUIDE, linespacing=1.15,
             )  # fmt: skip
     for column in range(len(groups)):
-        low, high = axes[0, column].get_ylim()
-        # Room for the words on top.
-        axes[0, column].set_ylim(low, high + 0.38 * (high - low))
+        # Room for what quantisation costs, which stands above each panel.
+        axes[0, column].set_title(groups[column].words, fontsize=8, pad=26)
         group_panels.chance_line(axes[:, column], scores["chance"].astype(float).iloc[0] * 100)
         axes[-1, column].set_xticks(np.log2(bits), [f"{own}" for own in bits])
         axes[-1, column].set_xlim(np.log2(bits[0]) - 0.5, np.log2(bits[-1]) + 0.5)
         axes[-1, column].set_xlabel("Bits of the base model's weights")
-    group_panels.legend(figure, axes[0, 0], [])
-    plots.small_print(figure, notes(table, scores, groups, spec))
+    plots.small_print(figure, notes(table, scores, groups, spec), group_panels.handles(axes))
     return figure
 
 

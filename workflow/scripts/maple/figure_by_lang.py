@@ -1,15 +1,19 @@
-"""A benchmark's scores by language: every system, with intervals and the chance line."""
+"""A benchmark's scores by language: every system or, where they are many, every base and its adapters together."""
 
-from maple.plots import CLASSES, COLOURS, GUIDE, MARKERS, METRICS, style
+from maple.plots import BITS, CLASSES, COLOURS, GUIDE, MARKERS, METRICS, PAGE, small_print, style
+
+# More systems than colours cannot be told apart side by side.
+MOST = len(COLOURS)
 
 
-def draw(table, title: str, notes: list[str]):
-    """Return the figure of scores by language: every system, intervals, the chance line.
+def draw(table, title: str, notes: list[str], models: dict[str, str]):
+    """Return the figure of scores by language: systems, intervals, the chance line.
 
     Args:
         table: The long table of one benchmark.
         title: Title.
         notes: Caveats, written below.
+        models: Name of each model in words.
 
     Returns:
         The figure. Languages run from the highest resource class down, within a class from the highest
@@ -19,24 +23,40 @@ def draw(table, title: str, notes: list[str]):
     facts = table.drop_duplicates("language").set_index("language")
     order = _language_order(table, facts)
     systems = list(dict.fromkeys(zip(table["system"], table["label"], strict=True)))
-    shared = f"{table['label'].iloc[0].split(', ')[0]}, " if table["model"].nunique() == 1 else ""
-
-    figure, axes = plt.subplots(figsize=(6.4, 1.3 + len(order) * max(0.3, 0.075 * len(systems))))
-    _draw_systems(axes, table, order, systems, shared)
-    if table["chance"].notna().any():
-        _draw_chance(axes, table["chance"].iloc[0] * 100)
-    _draw_classes(axes, [_class(facts, code) for code in order])
     counts = facts.loc[order, "items"]
     same = counts.nunique() == 1
     names = [facts.loc[code, "language_name"] + ("" if same else f" (n = {counts[code]})") for code in order]
-    axes.set_yticks(range(len(order)), names)
-    axes.tick_params(axis="y", length=0)
-    axes.set_ylim(len(order) - 0.5, -0.5)
-    axes.set_xlim(0, 100)
     items = f"n = {counts.iloc[0]} items per language" if same else "n per language in brackets"
-    axes.set_xlabel(f"{METRICS[table['metric'].iloc[0]]} (%), 95 % interval, {items}")
-    axes.set_title(title, pad=14)
-    _write_below(figure, axes, len(systems), shared.rstrip(", "), notes)
+    if len(systems) <= MOST:
+        height = max(0.3, 0.075 * len(systems))
+        figure, panels = plt.subplots(figsize=(PAGE, 0.9 + len(order) * height), squeeze=False, layout="constrained")
+        _draw_systems(panels[0, 0], table, order, systems)
+    else:
+        bits, columns = table["bits"].nunique(), table["model"].nunique()
+        figure, panels = plt.subplots(
+            1,
+            columns,
+            figsize=(PAGE, 1.0 + len(order) * (0.05 + 0.07 * bits)),
+            sharey=True,
+            squeeze=False,
+            layout="constrained",
+        )
+        for panel, (model, part) in zip(panels.flat, table.groupby("model", sort=False), strict=True):
+            panel.set_title(models[model], pad=12)
+            _draw_bases(panel, part, order)
+        adapters = table.loc[table["rank"].notna(), "system"].nunique()
+        notes = [f"Dots: mean of the adapters of a precision ({adapters} in all); bands: all of them.", *notes]
+    for panel in panels.flat:
+        if table["chance"].notna().any():
+            _draw_chance(panel, table["chance"].iloc[0] * 100)
+        panel.tick_params(axis="y", length=0)
+        panel.set_xlim(0, 100)
+    _draw_classes(panels, [_class(facts, code) for code in order])
+    panels[0, 0].set_yticks(range(len(order)), names)
+    panels[0, 0].set_ylim(len(order) - 0.5, -0.5)
+    figure.supxlabel(f"{METRICS[table['metric'].iloc[0]]} (%), 95 % interval, {items}", fontsize=8)
+    figure.suptitle(title, fontsize=9, x=0.005, ha="left")
+    small_print(figure, notes, panels[0, 0].get_legend_handles_labels()[0])
     return figure
 
 
@@ -46,7 +66,7 @@ def _language_order(table, facts) -> list[str]:
     return sorted(facts.index, key=lambda code: (-_class(facts, code), -untuned[code], code))
 
 
-def _draw_systems(axes, table, order: list[str], systems: list[tuple[str, str]], shared: str) -> None:
+def _draw_systems(axes, table, order: list[str], systems: list[tuple[str, str]]) -> None:
     """Draw one marker with its interval per system and language, systems side by side within a language."""
     step = 0.76 / max(1, len(systems))
     for number, (path, label) in enumerate(systems):
@@ -63,8 +83,27 @@ def _draw_systems(axes, table, order: list[str], systems: list[tuple[str, str]],
             markerfacecolor="white" if is_base else colour,
             markersize=3.6,
             elinewidth=0.8,
-            label=label.removeprefix(shared),
+            label=label,
         )
+
+
+def _draw_bases(axes, table, order: list[str]) -> None:
+    """Draw each precision of a model: its base with its interval, the range of its adapters and their mean."""
+    groups = list(table.groupby("bits"))
+    for number, (bits, part) in enumerate(groups):
+        colour, marker = BITS[bits]
+        places = [row + (number - (len(groups) - 1) / 2) * 0.26 for row in range(len(order))]
+        base = part[part["rank"].isna()].set_index("language").loc[order]
+        bars = [(base["score"] - base["low"]) * 100, (base["high"] - base["score"]) * 100]
+        look = {"color": colour, "fmt": marker, "markersize": 3.4, "elinewidth": 0.8}
+        axes.errorbar(
+            base["score"] * 100, places, xerr=bars, markerfacecolor="white", label=f"{bits}-bit, untuned", **look
+        )
+        tuned = part[part["rank"].notna()].groupby("language")["score"].agg(["min", "mean", "max"])
+        if len(tuned):
+            tuned = tuned.loc[order] * 100
+            axes.hlines(places, tuned["min"], tuned["max"], color=colour, linewidth=2.4, alpha=0.35, zorder=1)
+            axes.errorbar(tuned["mean"], places, label=f"{bits}-bit, finetuned", **look)
 
 
 def _draw_chance(axes, chance: float) -> None:
@@ -81,14 +120,14 @@ def _draw_chance(axes, chance: float) -> None:
     )
 
 
-def _draw_classes(axes, classes: list[int]) -> None:
+def _draw_classes(panels, classes: list[int]) -> None:
     """Separate the languages, more strongly between resource classes, and name each class at the right."""
     for row, own in enumerate(classes):
         begins = row == 0 or own != classes[row - 1]
-        if row:
-            axes.axhline(row - 0.5, color="0.6" if begins else "0.92", linewidth=0.9 if begins else 0.6, zorder=0)
+        for panel in panels.flat if row else ():
+            panel.axhline(row - 0.5, color="0.6" if begins else "0.92", linewidth=0.9 if begins else 0.6, zorder=0)
         if begins:
-            axes.annotate(
+            panels.flat[-1].annotate(
                 CLASSES.get(own, "not classified"),
                 (1, row - 0.45),
                 xycoords=("axes fraction", "data"),
@@ -99,21 +138,6 @@ def _draw_classes(axes, classes: list[int]) -> None:
                 xytext=(4, 0),
                 textcoords="offset points",
             )
-
-
-def _write_below(figure, axes, systems: int, heading: str, notes: list[str]) -> None:
-    """Put the legend and the caveats below the axes."""
-    below = -0.42 / figure.get_figheight()
-    axes.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.42, below - 0.03),
-        ncol=2 if systems < 7 else 3,
-        title=heading or None,
-        fontsize=7.5,
-        handletextpad=0.4,
-    )
-    bottom = below - 0.05 - 0.2 * (systems // 2 + 2) / figure.get_figheight()
-    axes.text(0, bottom, "\n".join(notes), transform=axes.transAxes, fontsize=6.5, color="0.25", va="top", wrap=False)
 
 
 def _class(facts, code: str) -> int:

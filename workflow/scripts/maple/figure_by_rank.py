@@ -6,8 +6,6 @@ from maple.group_scores import by_seed, compared, frame, groups_of, setting_of
 from maple.scored import Scored
 
 _ROW = ["model", "data", "method"]
-# Colour and marker of each precision.
-_BITS = {4: (plots.COLOURS[2], "^"), 8: (plots.COLOURS[4], "s"), 16: (plots.COLOURS[1], "o")}
 
 
 def decided(table, comparisons):
@@ -49,7 +47,7 @@ def draw(found: Scored, scores, comparisons, spec: dict):
             panel = axes[place, column]
             for number, own_bits in enumerate(bits):
                 dodge = (number - (len(bits) - 1) / 2) * 0.2
-                colour, marker = _BITS[own_bits]
+                colour, marker = plots.BITS[own_bits]
                 look = {"colour": colour, "marker": marker}
                 here = table[(table["group"] == group.key) & (table["bits"] == own_bits) & (table["model"] == row[0])]
                 base = here[here["rank"].isna()]
@@ -65,8 +63,7 @@ def draw(found: Scored, scores, comparisons, spec: dict):
         axes[-1, column].set_xticks([untuned, *np.log2(ranks)], ["un-\ntuned", *map(str, ranks)])
         axes[-1, column].set_xlabel("Rank (log scale)")
     line = plots.style().Line2D([], [], color=plots.GUIDE, linestyle=":", linewidth=0.9, label="untuned base")
-    group_panels.legend(figure, axes[0, 0], [line])
-    plots.small_print(figure, notes(table, tuned, scores, groups, spec))
+    plots.small_print(figure, notes(table, tuned, scores, groups, spec), [*group_panels.handles(axes), line])
     return figure
 
 
@@ -94,7 +91,7 @@ def notes(table, tuned, scores, groups, spec: dict) -> list[str]:
     """Return the small print: how to read the marks, what is missing, caveats."""
     lines = [plots.SAMPLE] if spec["source"] == "sample" else []
     lines.append(
-        "Filled: the adapter differs from its untuned base on the same items, Holm-adjusted p < 0.05; hollow: undecided."
+        "Filled: the adapter differs from its untuned base on the same items, Holm-adjusted p < 0.05; else hollow."
     )
     lines += group_panels.intervals(table, groups, list(scores.drop_duplicates("language")["items"]))
     missing = []

@@ -68,10 +68,25 @@ def draw(effects, scores, spec: dict):
         panel.set_visible(False)
     for panel in axes[:, 0]:
         panel.set_ylabel("Change (points)")
+    low, high = reach(scopes.values(), [adapters(scores, part.split()) for part in effects["benchmarks"].unique()])
+    axes[0, 0].set_ylim(low * 100, high * 100)
     figure.supxlabel("Resource class (0: least data, 5: most), and number of languages", fontsize=8)
-    _legend(figure, plt, looks, spec)
-    plots.small_print(figure, notes(effects, scores, scopes, spec))
+    plots.small_print(figure, notes(effects, scores, scopes, spec), _handles(plt, looks, spec))
     return figure
+
+
+def reach(tables, points: list) -> tuple[float, float]:
+    """Return where the axis ends: it holds zero, every estimate and adapter, and every interval that can be decided.
+
+    Two languages give an interval of hundreds of points, which would flatten everything else.
+    """
+    import pandas as pd
+
+    firm = [table[table["evidence"].fillna("") == ""][["low", "high"]].stack() for table in tables]
+    ends = pd.concat([*firm, *(table["estimate"] for table in tables), *(part["change"] for part in points)])
+    low, high = min(ends.min(), 0.0), max(ends.max(), 0.0)
+    room = 0.08 * max(high - low, 0.01)
+    return low - room, high + room
 
 
 def _draw(panel, table, points, looks: dict) -> None:
@@ -93,15 +108,14 @@ def _draw(panel, table, points, looks: dict) -> None:
     panel.set_xlim(-0.5, 5.7)
 
 
-def _legend(figure, plt, looks: dict, spec: dict) -> None:
+def _handles(plt, looks: dict, spec: dict) -> list:
     mean = {"color": "black", "marker": "o", "linestyle": "-", "linewidth": 1.0, "markersize": 4}
     handles = [plt.Line2D([], [], label="mean over adapters", **mean)]
     handles.append(plt.Line2D([], [], label="same, undecided", markerfacecolor="white", **mean))
     for model, (colour, marker) in looks.items():
         look = {"color": colour, "marker": marker, "linestyle": "none", "markersize": 3}
         handles.append(plt.Line2D([], [], label=f"one adapter, {spec['models'][model]}", **look))
-    columns = len(handles) if figure.get_figwidth() > 5 else 2
-    figure.legend(handles=handles, loc="outside lower left", ncols=columns, fontsize=7, handletextpad=0.4)
+    return handles
 
 
 def notes(effects, scores, scopes: dict, spec: dict) -> list[str]:
@@ -111,8 +125,8 @@ def notes(effects, scores, scopes: dict, spec: dict) -> list[str]:
     lines = [plots.SAMPLE] if spec["sample"] else []
     lines.append(
         f"Mean change of {adapters_behind} adapters against their bases; bars: 95 % interval over items, adapters and "
-        "languages (effects.csv). Filled: differs from zero, Holm-adjusted p < 0.05; hollow: undecided, also below 3 "
-        "languages or 3 adapters. Classes: Joshi et al. 2020. Every language counts the same."
+        "languages (effects.csv), cut at the edges. Filled: differs from zero, Holm-adjusted p < 0.05; hollow: "
+        "undecided, also below 3 languages or 3 adapters. Classes: Joshi et al. 2020. Every language counts the same."
     )
     lacking = []
     if any(table["low"].isna().any() for table in scopes.values()):

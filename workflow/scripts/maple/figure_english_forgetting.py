@@ -7,6 +7,8 @@ from maple.pairs import ADAPTERS, SETTINGS
 COLUMNS = ["kind", "about", "model", "bits", "data", "method", "rank", "seed", "seeds", "language", "items"]
 COLUMNS += ["difference", "low", "high", "verdict"]
 _ROW = ["model", "data", "method", "bits"]
+# Height of a heading and of one rank, in inches.
+_HEADING, _STEP = 0.28, 0.068
 
 
 def changes(comparisons):
@@ -56,11 +58,11 @@ def draw(comparisons: list, spec: dict):
     plt = plots.style()
     rows = layout([settings for settings, _ in parts])
     ranks = sorted({int(rank) for settings, _ in parts for rank in settings["rank"]})
-    height = 0.16 + 0.075 * len(ranks)
+    height = 0.1 + _STEP * len(ranks)
     places, top = {}, 0.0
     for row in rows:
-        places[row] = top + (0.1 if len(row) == 3 else height / 2)
-        top += 0.2 if len(row) == 3 else height
+        places[row] = top + (_HEADING / 2 if len(row) == 3 else height / 2)
+        top += _HEADING if len(row) == 3 else height
     figure, axes = plt.subplots(
         1,
         len(parts),
@@ -78,18 +80,17 @@ def draw(comparisons: list, spec: dict):
         panel.tick_params(axis="y", length=0)
         for row in rows:
             if len(row) == 3:
-                panel.axhline(places[row] + 0.08, color="0.85", linewidth=0.6, zorder=0)
+                panel.axhline(places[row] + _HEADING / 2, color="0.85", linewidth=0.6, zorder=0)
     names = [_name(row, rows, spec) for row in rows]
     axes[0, 0].set_yticks(list(places.values()), names)
     for label, row in zip(axes[0, 0].get_yticklabels(), rows, strict=True):
-        label.set_fontweight("bold" if len(row) == 3 else "normal")
+        label.set(fontweight="bold" if len(row) == 3 else "normal", fontsize=7)
     axes[0, 0].set_ylim(top, 0)
     figure.supxlabel("Change of the English score against the untuned base (points)", fontsize=8)
     handles = {}
     for panel in axes[0]:
         handles |= dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
-    figure.legend(handles.values(), handles.keys(), loc="outside upper right", ncols=len(handles), fontsize=7)
-    plots.small_print(figure, notes([settings for settings, _ in parts], spec))
+    plots.small_print(figure, notes([settings for settings, _ in parts], spec), list(handles.values()))
     return figure
 
 
@@ -97,7 +98,7 @@ def _name(row: tuple, rows: list[tuple], spec: dict) -> str:
     if len(row) == 4:
         return f"{row[3]}-bit"
     several = len({method for _, _, method, *_ in rows}) > 1
-    words = f"{spec['models'][row[0]]}, {spec['data'][row[1]]}"
+    words = f"{spec['models'][row[0]]},\n{spec['data'][row[1]]}"
     return f"{words}, {spec['methods'][row[2]]}" if several else words
 
 
@@ -105,14 +106,14 @@ def _draw(panel, settings, seeds, places: dict, ranks: list[int], spec: dict) ->
     """Draw one marker with its interval per setting, ranks below each other."""
     colours = plots.ramp(len(ranks))
     for number, rank in enumerate(ranks):
-        shift = (number - (len(ranks) - 1) / 2) * 0.075
+        shift = (number - (len(ranks) - 1) / 2) * _STEP
         own, dots = settings[settings["rank"] == rank], seeds[seeds["rank"] == rank]
         y = [places[row] + shift for row in own[_ROW].itertuples(index=False, name=None)]
         middle = own["difference"] * 100
         bars = [middle - own["low"] * 100, own["high"] * 100 - middle]
         panel.errorbar(middle, y, xerr=bars, fmt="none", ecolor=colours[number], elinewidth=0.8, zorder=2)
         faces = ["white" if verdict == "undecided" else colours[number] for verdict in own["verdict"]]
-        look = {"marker": plots.MARKERS[number % len(plots.MARKERS)], "edgecolors": [colours[number]]}
+        look = {"marker": plots.SHAPES[number % len(plots.SHAPES)], "edgecolors": [colours[number]]}
         panel.scatter(middle, y, s=11, c=faces, linewidths=0.8, zorder=3, **look)
         rankless = len(own) and set(own["method"]) <= set(spec["rankless"])
         label = "no rank" if rankless else f"rank {rank}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from maple import plots
 
 # Shares of a gap are drawn between these; what lies beyond is drawn at the edge as an arrow.
-_SHARES = (-0.5, 1.5)
+_SHARES = (-0.5, 1.25)
 _ROW = 0.17
 
 
@@ -91,14 +91,13 @@ def draw(gaps: dict, spec: dict):
     for place, column in enumerate(columns):
         spare = height - sum(heights[name] for name in column)
         ratios = [heights[name] for name in column] + ([spare] if spare > 0.3 else [])
-        inner = outer[place].subgridspec(len(ratios), 2, height_ratios=ratios, width_ratios=[1.5, 1])
+        inner = outer[place].subgridspec(len(ratios), 2, height_ratios=ratios, width_ratios=[1.3, 1])
         for number, name in enumerate(column):
             panels = [figure.add_subplot(inner[number, side]) for side in (0, 1)]
             _draw_scores(panels[0], gaps[name], found[name], looks)
             _draw_shares(panels[1], order(gaps[name]), found[name], looks)
             panels[0].set_title(names[name], fontsize=8, fontweight="bold")
-    _legend(figure, plt, looks, spec)
-    plots.small_print(figure, notes(gaps, found, spec))
+    plots.small_print(figure, notes(gaps, found, spec), _handles(plt, looks, spec))
     return figure
 
 
@@ -167,7 +166,7 @@ def _draw_shares(panel, codes: list[str], found: dict, looks: dict) -> None:
     words: dict[str, str] = {}
     for (model, code), own in found.items():
         y = codes.index(code) + _dodge(list(looks).index(model), len(looks))
-        words[code] = own.reference or words.get(code) or own.why_not
+        words[code] = own.reference or words.get(code) or f"({own.why_not})"
         if own.reference:
             colour, marker = looks[model]
             ends = [max(own.low, low), min(own.high, high)]
@@ -189,12 +188,12 @@ def _draw_shares(panel, codes: list[str], found: dict, looks: dict) -> None:
     panel.set_xlim(low - 0.05, high + 0.05)
     panel.set_ylim(len(codes) - 0.4, -0.6)
     panel.set_yticks([])
-    panel.set_xticks([0, 0.5, 1], ["0", "50", "100"], fontsize=6.5)
+    panel.set_xticks([0, 1], ["0", "100"], fontsize=6.5)
     panel.set_xlabel("Gap closed (%)", fontsize=7, labelpad=1)
     panel.spines["left"].set_visible(False)
 
 
-def _legend(figure, plt, looks: dict, spec: dict) -> None:
+def _handles(plt, looks: dict, spec: dict) -> list:
     handles = []
     for model, (colour, marker) in looks.items():
         look = {"color": colour, "marker": marker, "linestyle": "none", "markersize": 4}
@@ -203,17 +202,16 @@ def _legend(figure, plt, looks: dict, spec: dict) -> None:
     look = {"color": "0.45", "marker": "D", "linestyle": "none", "markersize": 3.5}
     handles.append(plt.Line2D([], [], label="published", **look))
     handles.append(plt.Line2D([], [], label="published, not counted", markerfacecolor="white", **look))
-    columns = 3 if figure.get_figwidth() > 5 else 2
-    figure.legend(handles=handles, loc="outside lower left", ncols=columns, fontsize=7, handletextpad=0.3)
+    return handles
 
 
 def notes(gaps: dict, found: dict, spec: dict) -> list[str]:
     """Return the small print: how to read the marks, medians, what is not counted and why."""
     names = dict(spec["benchmarks"])
     lines = [
-        "Finetuned: the middle one of a model's settings by score; the band spans all of them. Gap closed: the share of "
-        "the way from its untuned base to the best published score that counts, named at the right, with Fieller's 95 % "
-        "interval, cut at the edges. Published scores come with other prompts than ours. Hollow diamonds never "
+        "Finetuned: the middle one of a model's settings by score; the band spans all of them. Gap closed: the share "
+        "of the way from its untuned base to the best published score that counts, named at the right, with Fieller's "
+        "95 % interval, cut at the edges. Published scores come with other prompts than ours. Hollow diamonds never "
         "count: the score is flagged, or was measured the other way (by generation against our likelihood)."
     ]
     for name, shares in found.items():
@@ -224,8 +222,8 @@ def notes(gaps: dict, found: dict, spec: dict) -> list[str]:
                 reached = sum(part >= 1 for part in counted)
                 middle = (counted[(len(counted) - 1) // 2] + counted[len(counted) // 2]) / 2
                 lines.append(
-                    f"{names[name]}, {spec['models'][model]}: median share {middle:.0%} over {len(counted)} of {len(own)} "
-                    f"languages; {reached} reached by the estimate."
+                    f"{names[name]}, {spec['models'][model]}: median share {middle:.0%} over {len(counted)} of "
+                    f"{len(own)} languages; {reached} reached by the estimate."
                 )
     silent = [names[name] for name, shares in found.items() if not any(part.reference for part in shares.values())]
     if silent:

@@ -14,7 +14,7 @@ class Figures:
         self.study = study
 
     def targets(self) -> list[str]:
-        """Return the names of the figures that this study has something to draw in."""
+        """Return the figures that this study has something to draw in."""
         names = [f"{name}_by_lang" for name in self.study.benchmarks]
         if self._ranked():
             names += [f"{name}_by_rank" for name in self.study.benchmarks]
@@ -24,7 +24,15 @@ class Figures:
             names += ["training_curves", "by_resource_class"]
             names += ["english_forgetting"] if self.with_english() else []
             names += ["gap_to_references"] if self.with_references() else []
-        return names
+        return [f"{self.study.results}/figures/{name}.pdf" for name in names]
+
+    def english_tables(self) -> list[str]:
+        """Return the comparisons that the figure of English is drawn from."""
+        return [f"{self.study.results}/tables/{name}_comparisons.csv" for name in self.with_english()]
+
+    def reference_tables(self) -> list[str]:
+        """Return the gaps that the figure of published scores is drawn from."""
+        return [f"{self.study.results}/tables/{name}_gaps.csv" for name in self.with_references()]
 
     def with_english(self) -> list[str]:
         """Return the benchmarks that have English."""
@@ -39,17 +47,33 @@ class Figures:
             if parts[name]["source"] != "sample" and references.of(name, parts[name]["languages"])
         ]
 
+    def by_lang(self, benchmark: str) -> str:
+        """What decides a benchmark's figure by language."""
+        part = self.study.config["benchmarks"][benchmark]
+        return canonical(
+            self._of_benchmark(benchmark, "by language")
+            | {
+                "models": self._names()["models"],
+                "prompts": self.study.prompt_set(benchmark),
+                "scoring": self.study.scoring(benchmark),
+                "split": part["split"] or DECLARED[benchmark].split,
+                "shots": part["shots"],
+                "question_from": part["question_from"],
+                "notes": self._caveats(),
+            }
+        )
+
     def by_rank(self, benchmark: str) -> str:
         """What decides a benchmark's figure by rank."""
         if not self._ranked():
             raise UserError(f"{benchmark}_by_rank: no adapter of this study has a rank: add `ranks` to a grid block")
         spec = self._of_benchmark(benchmark, "by rank") | self._names()
-        return canonical(spec | {"rankless": self._rankless(), "notes": self._caveats(compares_bits=True)})
+        return canonical(spec | {"rankless": self._rankless(), "notes": self._caveats()})
 
     def by_bits(self, benchmark: str) -> str:
         """What decides a benchmark's figure by precision."""
         spec = self._of_benchmark(benchmark, "by precision") | self._names()
-        return canonical(spec | {"rankless": self._rankless(), "notes": self._caveats(compares_bits=True)})
+        return canonical(spec | {"rankless": self._rankless(), "notes": self._caveats()})
 
     def english_forgetting(self) -> str:
         """What decides the figure of what finetuning does to English."""
@@ -61,7 +85,7 @@ class Figures:
             {"title": f"Change of English scores by finetuning: {self.study.config['study']}", "benchmarks": benchmarks}
             | self._names()
             | {"rankless": self._rankless(), "sample": self._sample(self.with_english())}
-            | {"notes": self._caveats(compares_bits=True)}
+            | {"notes": self._caveats()}
         )
 
     def by_resource_class(self) -> str:
@@ -115,11 +139,10 @@ class Figures:
             found.setdefault(system.model, set()).add(system.bits)
         return max(map(len, found.values()))
 
-    def _caveats(self, compares_bits: bool) -> list[str]:
-        """Return the caveats of the grid's models; they are about precision and stand where bits are compared."""
-        models = dict.fromkeys(system.model for system in self.study.systems)
-        notes = [self.study.config["models"][model]["note"] for model in models]
-        return [note for note in notes if note and compares_bits and self._precisions() > 1]
+    def _caveats(self) -> list[str]:
+        """Return the caveats of the grid's models, each once."""
+        notes = [self.study.config["models"][system.model]["note"] for system in self.study.systems]
+        return [note for note in dict.fromkeys(notes) if note]
 
     def _sample(self, benchmarks: list[str]) -> bool:
         return any(self.study.config["benchmarks"][name]["source"] == "sample" for name in benchmarks)

@@ -29,8 +29,7 @@ def grid(rows: list[str], groups: list[Group], metric: str, title: str):
     for place, row in enumerate(rows):
         axes[place, 0].set_ylabel(f"{row}\n{plots.METRICS[metric]} (%)")
     for column, group in enumerate(groups):
-        count = f"\nmean of {len(group.places)} languages" if len(group.places) > 1 else "\n1 language"
-        axes[0, column].set_title(group.words + count, fontsize=8)
+        axes[0, column].set_title(group.words, fontsize=8)
     return figure, axes
 
 
@@ -44,7 +43,7 @@ def chance_line(axes, chance: float) -> None:
     if chance != chance:
         return
     low, high = axes[0].get_ylim()
-    near = chance > low - 0.8 * (high - low)
+    near = chance > low - 0.5 * (high - low)
     for panel in axes:
         if near:
             panel.axhline(chance, color=plots.GUIDE, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
@@ -83,18 +82,12 @@ def marks(panel, x, part, *, colour, marker: str, filled, label: str | None = No
     panel.scatter([], [], s=14, marker=marker, c=[colour], edgecolors=colour, linewidths=0.9, label=label)
 
 
-def legend(figure, axes, extra: list) -> None:
-    """Write one legend for all panels below them.
-
-    Args:
-        figure: The figure.
-        axes: A panel that has every label.
-        extra: Further handles.
-    """
-    handles, labels = axes.get_legend_handles_labels()
-    found = dict(zip(labels, handles, strict=True)) | {handle.get_label(): handle for handle in extra}
-    columns = min(len(found), max(2, int(figure.get_figwidth() / 1.05)))
-    figure.legend(found.values(), found.keys(), loc="outside lower left", ncols=columns, fontsize=7, handletextpad=0.4)
+def handles(axes) -> list:
+    """Return one legend entry for each label of the panels."""
+    found = {}
+    for panel in axes.flat:
+        found |= dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
+    return list(found.values())
 
 
 def intervals(table, groups: list[Group], counts: list[int]) -> list[str]:

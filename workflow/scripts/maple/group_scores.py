@@ -18,7 +18,7 @@ class Group:
 
     Attributes:
         key: What the column ``language`` of the comparisons calls it.
-        words: Name in words; that of the language if there is only one.
+        words: Name in words, with the number of languages.
         places: Places of its languages in the table.
     """
 
@@ -44,7 +44,10 @@ def groups_of(languages: list[tuple[str, str, int | None]]) -> list[Group]:
     for key, places in wanted.items():
         if places:
             code, name, _ = languages[places[0]]
-            own = Group(code, name, tuple(places)) if len(places) == 1 else Group(key, _WORDS[key], tuple(places))
+            one = len(places) == 1
+            count = f"{name} only" if one else f"mean of {len(places)} languages"
+            words = name if key == "en" or len(languages) == 1 else f"{_WORDS[key]}\n{count}"
+            own = Group(code if one else key, words, tuple(places))
             found.setdefault(own.places, own)
     return list(found.values())
 
@@ -81,6 +84,7 @@ def frame(found: Scored, table):
     ends = {end: table[end].to_numpy().reshape(found.means.shape) for end in ("low", "high")}
     first = [next(p for p, s in enumerate(found.systems) if replace(s, seed=None) == own) for own in settings.systems]
     facts = pd.DataFrame([vars(system) for system in settings.systems]).drop(columns="seed").assign(seeds=seeds)
+    facts = facts.astype({"rank": float})
     parts = []
     for group in groups_of(found.languages):
         places = list(group.places)
@@ -100,7 +104,7 @@ def by_seed(found: Scored):
     """Return one row per adapter and group: its mean score, for settings that have several seeds."""
     import pandas as pd
 
-    facts = pd.DataFrame([vars(system) for system in found.systems])
+    facts = pd.DataFrame([vars(system) for system in found.systems]).astype({"rank": float})
     coordinates = ["model", "bits", "data", "method", "rank"]
     several = facts.groupby(coordinates, dropna=False)["seed"].transform("count") > 1
     parts = []

@@ -12,6 +12,10 @@ from maple.files import replaced
 # Okabe & Ito's colours, in an order that also steps in lightness; markers carry the same distinction.
 COLOURS = ["#000000", "#0072B2", "#E69F00", "#666666", "#56B4E9", "#D55E00", "#009E73", "#CC79A7", "#F0E442"]
 MARKERS = ["o", "s", "^", "o", "s", "^", "D", "v", "P"]
+# Shapes for values in an order, such as ranks: no two alike.
+SHAPES = ["o", "s", "^", "v", "P", "<", ">", "X"]
+# Colour and marker of each precision.
+BITS = {4: (COLOURS[2], "^"), 8: (COLOURS[4], "s"), 16: (COLOURS[1], "o")}
 # Widths of a column and of a page of two columns, in inches.
 COLUMN, PAGE = 3.3, 6.9
 # What guides the eye but is no datum: zero, chance, separators.
@@ -64,18 +68,52 @@ def save(figure, *paths) -> None:
             stream.write(buffer.getvalue())
 
 
-def small_print(figure, notes: list[str], gap: float = 0.06) -> None:
-    """Write notes below a figure, wrapped to its width; :func:`save` widens the page downwards for them.
+def small_print(figure, notes: list[str], handles: tuple | list = ()) -> None:
+    """Write a legend, if there are handles, and notes below a figure; :func:`save` makes room for them.
+
+    A legend of matplotlib's own below the figure would move into the notes when the page grows.
 
     Args:
-        figure: The figure.
-        notes: One paragraph each.
-        gap: Inches between the figure and the first line.
+        figure: The figure, drawn.
+        notes: One paragraph each, wrapped to the width of the figure.
+        handles: Legend entries.
     """
-    width = int(figure.get_figwidth() * 18)
-    lines = [line for note in notes for line in textwrap.wrap(note, width)]
-    below = -gap / figure.get_figheight()
-    figure.text(0.005, below, "\n".join(lines), fontsize=6.5, color="0.25", va="top", ha="left", linespacing=1.25)
+    width, height = figure.get_size_inches()
+    below = -0.06
+    if handles:
+        figure.draw_without_rendering()
+        legend = figure.legend(
+            handles=list(handles),
+            loc="upper left",
+            bbox_to_anchor=(0.0, -0.02 / height),
+            ncols=_legend_columns([handle.get_label() for handle in handles], width),
+            fontsize=7,
+            handletextpad=0.4,
+            handlelength=1.6,
+            columnspacing=1.3,
+            borderpad=0.2,
+        )
+        below -= legend.get_window_extent().height / figure.dpi + 0.05
+    lines = [line for note in notes for line in textwrap.wrap(note, int(width * 21))]
+    figure.text(0.005, below / height, "\n".join(lines), fontsize=6.5, color="0.25", va="top", linespacing=1.25)
+
+
+def _legend_columns(labels: list[str], width: float) -> int:
+    """Return how many columns of a legend fit into a width in inches."""
+    widest = 0.45 + 0.062 * max(map(len, labels))
+    return max(1, min(len(labels), int(width / widest)))
+
+
+def few_seeds(seeds: int) -> str:
+    """Return what too few seeds leave open; empty if there are enough."""
+    words = f"{seeds} seed" if seeds == 1 else f"{seeds} seeds"
+    return "" if seeds >= 3 else f"{words} a setting: this tells of these adapters; on rank or bits 3 seeds are needed."
+
+
+def points(value: float) -> str:
+    """Return a change, given as a share, in points with its sign."""
+    text = f"{value * 100:+.1f}"
+    return "0.0" if text in {"+0.0", "-0.0"} else text.replace("-", "\N{MINUS SIGN}")
 
 
 def ramp(count: int) -> list:

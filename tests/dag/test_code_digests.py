@@ -10,8 +10,17 @@ from workspace import ROOT
 from maple import digests
 
 ALPACA = {"prepare_alpaca_eval", "predict_alpaca_eval", "judge", "score_alpaca_eval", "gather_alpaca_eval"}
+PANELS = {"plot_by_rank", "plot_by_bits"}
+FIGURES = {
+    "plot_by_lang",
+    "plot_training",
+    "plot_english_forgetting",
+    "plot_by_resource_class",
+    "plot_gap_to_references",
+}
+FIGURES |= PANELS
 COMMANDS = ["prepare_model", "prepare_instructions", "prepare_benchmark", "finetune", "predict", "score", "gather",
-            "compare", "analyse", "plot_by_lang", "plot_training", "report", *sorted(ALPACA)]  # fmt: skip
+            "compare", "analyse", *sorted(FIGURES), "report", *sorted(ALPACA)]  # fmt: skip
 EVERY = set(COMMANDS)
 # What loads a system and runs it.
 RUNS = {"predict", "predict_alpaca_eval"}
@@ -21,11 +30,11 @@ NOTICED_BY = {
     "errors": set(),
     "files": EVERY,
     "logs": set(),
-    "canonical": EVERY - {"analyse", "plot_by_lang", "report"},
-    "manifests": EVERY - {"analyse", "plot_by_lang", "report"},
-    "systems": {"gather", "compare", "analyse", "report", "gather_alpaca_eval"},
+    "canonical": EVERY - {"analyse", "report"} - (FIGURES - {"plot_training"}),
+    "manifests": EVERY - {"analyse", "report"} - (FIGURES - {"plot_training"}),
+    "systems": {"gather", "compare", "analyse", "report", "gather_alpaca_eval", "plot_english_forgetting"} | PANELS,
     "languages": {"prepare_benchmark", "prepare_instructions", "compare"},
-    "benchmarks": EVERY - {"prepare_model", "finetune", "predict", "plot_training"} - ALPACA,
+    "benchmarks": EVERY - {"prepare_model", "finetune", "predict"} - FIGURES - ALPACA,
     "benchmark_sources": {"prepare_benchmark", "prepare_instructions"},
     "hub": {"prepare_model", "prepare_benchmark", "prepare_instructions", "prepare_alpaca_eval", "finetune"} | RUNS,
     "adapters": {"finetune"} | RUNS,
@@ -60,21 +69,29 @@ NOTICED_BY = {
     "prediction": RUNS,
     "spans": {"score"},
     "statistics": {"score", "compare", "analyse", "score_alpaca_eval", "gather_alpaca_eval"},
-    "variance": {"compare", "analyse"},
+    "variance": {"compare", "analyse"} | PANELS,
     "item_tables": {"compare"},
-    "scored": {"compare"},
+    "scored": {"compare"} | PANELS,
     "comparisons": {"compare"},
     "references": {"compare"},
     "gaps": {"compare"},
-    "pairs": {"compare", "analyse", "report"},
-    "groups": {"compare", "analyse", "report"},
+    "pairs": {"compare", "analyse", "report", "plot_english_forgetting"} | PANELS,
+    "groups": {"compare", "analyse", "report"} | PANELS,
     "design": {"analyse"},
     "effects": {"analyse"},
     "hypotheses": {"analyse"},
     "latex": {"analyse"},
     "paper": {"analyse"},
-    "plots": {"plot_by_lang", "plot_training"},
+    "plots": FIGURES,
+    "group_scores": PANELS,
+    "group_panels": PANELS,
     "figure_by_lang": {"plot_by_lang"},
+    "figure_by_rank": {"plot_by_rank"},
+    "figure_by_bits": {"plot_by_bits"},
+    "figure_english_forgetting": {"plot_english_forgetting"},
+    "figure_by_resource_class": {"plot_by_resource_class"},
+    "figure_gap_to_references": {"plot_gap_to_references"},
+    "figure_specs": set(),
     "figure_training": {"plot_training"},
     "alpaca_eval_items": {"prepare_alpaca_eval"},
     "alpaca_eval_outputs": {"predict_alpaca_eval"},

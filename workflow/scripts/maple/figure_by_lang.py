@@ -1,5 +1,6 @@
 """A benchmark's scores by language: every system or, where they are many, every base and its adapters together."""
 
+from maple import plots
 from maple.plots import BITS, CLASSES, COLOURS, GUIDE, MARKERS, METRICS, PAGE, small_print, style
 
 # More systems than colours cannot be told apart side by side.
@@ -55,7 +56,7 @@ def draw(table, title: str, notes: list[str], models: dict[str, str]):
     panels[0, 0].set_yticks(range(len(order)), names)
     panels[0, 0].set_ylim(len(order) - 0.5, -0.5)
     figure.supxlabel(f"{METRICS[table['metric'].iloc[0]]} (%), 95 % interval, {items}", fontsize=8)
-    figure.suptitle(title, fontsize=9, x=0.005, ha="left")
+    plots.title(figure, title)
     small_print(figure, notes, panels[0, 0].get_legend_handles_labels()[0])
     return figure
 

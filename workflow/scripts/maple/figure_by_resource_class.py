@@ -58,7 +58,7 @@ def draw(effects, scores, spec: dict):
         squeeze=False,
         layout="constrained",
     )
-    figure.suptitle(spec["title"], fontsize=9, x=0.005, ha="left")
+    plots.title(figure, spec["title"])
     looks = {model: (plots.COLOURS[1 + n], plots.MARKERS[n]) for n, model in enumerate(spec["models"])}
     for panel, (scope, table) in zip(axes.flat, scopes.items(), strict=False):
         benchmarks = effects.loc[effects["scope"] == scope, "benchmarks"].iloc[0].split()
@@ -70,7 +70,7 @@ def draw(effects, scores, spec: dict):
         panel.set_ylabel("Change (points)")
     low, high = reach(scopes.values(), [adapters(scores, part.split()) for part in effects["benchmarks"].unique()])
     axes[0, 0].set_ylim(low * 100, high * 100)
-    figure.supxlabel("Resource class (0: least data, 5: most), and number of languages", fontsize=8)
+    figure.supxlabel("Resource class, 0 (least data) to 5, and number of languages", fontsize=8)
     plots.small_print(figure, notes(effects, scores, scopes, spec), _handles(plt, looks, spec))
     return figure
 
@@ -124,16 +124,16 @@ def notes(effects, scores, scopes: dict, spec: dict) -> list[str]:
     adapters_behind, seeds = int(own["adapters"].max()), int(own["seeds"].min())
     lines = [plots.SAMPLE] if spec["sample"] else []
     lines.append(
-        f"Mean change of {adapters_behind} adapters against their bases; bars: 95 % interval over items, adapters and "
-        "languages (effects.csv), cut at the edges. Filled: differs from zero, Holm-adjusted p < 0.05; hollow: "
+        f"Mean change against the untuned bases, {adapters_behind} adapter(s); bars: 95 % interval over items, "
+        "adapters and languages (effects.csv), cut at the edges. Filled: differs from zero, Holm-adjusted p < 0.05; hollow: "
         "undecided, also below 3 languages or 3 adapters. Classes: Joshi et al. 2020. Every language counts the same."
     )
     lacking = []
     if any(table["low"].isna().any() for table in scopes.values()):
-        lacking.append("an interval needs two adapters and is not drawn where there is one")
+        lacking.append("intervals, which need more adapters than the model of changes has coefficients")
     if seeds < 3:
-        lacking.append(f"{seeds} seed(s) a setting, so the spread of adapters is that between settings")
+        lacking.append("three seeds a setting, so the spread of adapters is taken from that between settings")
     without = scores.loc[scores["joshi_class"].isna(), "language"].nunique()
     if without:
-        lacking.append(f"{without} language(s) without a class are left out")
+        lacking.append(f"resource classes of {without} of the languages, which are left out")
     return lines + ([f"Missing: {'; '.join(lacking)}."] if lacking else [])

@@ -72,7 +72,7 @@ def draw(comparisons: list, spec: dict):
         squeeze=False,
         layout="constrained",
     )
-    figure.suptitle(spec["title"], fontsize=9, x=0.005, ha="left")
+    plots.title(figure, spec["title"])
     for panel, (settings, seeds), (_, name) in zip(axes[0], parts, spec["benchmarks"], strict=True):
         panel.axvline(0, color=plots.GUIDE, linewidth=0.9)
         _draw(panel, settings, seeds, places, ranks, spec)
@@ -134,8 +134,4 @@ def notes(tables: list, spec: dict) -> list[str]:
         f"{bars} Filled: differs from its base on the same items, Holm-adjusted p < 0.05; hollow: undecided. "
         "Left of zero, English was lost."
     )
-    if min(seeds) < 3:
-        lines.append(
-            f"{min(seeds)} seed(s) a setting: this tells of these adapters; on rank or bits 3 seeds are needed."
-        )
-    return lines + spec["notes"]
+    return lines + [plots.few_seeds(min(seeds))] * (min(seeds) < 3) + spec["notes"]

@@ -6,7 +6,7 @@ from maple import plots
 
 # Shares of a gap are drawn between these; what lies beyond is drawn at the edge as an arrow.
 _SHARES = (-0.5, 1.25)
-_ROW = 0.17
+_ROW = 0.14
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def draw(gaps: dict, spec: dict):
     height = max(sum(heights[name] for name in column) for column in columns)
     width = plots.PAGE if len(columns) > 1 else 4.2
     figure = plt.figure(figsize=(width, height + 0.75), layout="constrained")
-    figure.suptitle(spec["title"], fontsize=9, x=0.005, ha="left")
+    plots.title(figure, spec["title"])
     outer = figure.add_gridspec(1, len(columns))
     looks = {model: (plots.COLOURS[1 + n], plots.MARKERS[n]) for n, model in enumerate(spec["models"])}
     found = {name: _shares(table, spec["models"]) for name, table in gaps.items()}
@@ -93,10 +93,12 @@ def draw(gaps: dict, spec: dict):
         ratios = [heights[name] for name in column] + ([spare] if spare > 0.3 else [])
         inner = outer[place].subgridspec(len(ratios), 2, height_ratios=ratios, width_ratios=[1.3, 1])
         for number, name in enumerate(column):
-            panels = [figure.add_subplot(inner[number, side]) for side in (0, 1)]
-            _draw_scores(panels[0], gaps[name], found[name], looks)
-            _draw_shares(panels[1], order(gaps[name]), found[name], looks)
-            panels[0].set_title(names[name], fontsize=8, fontweight="bold")
+            counts = any(own.reference for own in found[name].values())
+            panel = figure.add_subplot(inner[number, 0] if counts else inner[number, :])
+            _draw_scores(panel, gaps[name], found[name], looks)
+            panel.set_title(names[name] if counts else f"{names[name]}: none counts", fontsize=8, fontweight="bold")
+            if counts:
+                _draw_shares(figure.add_subplot(inner[number, 1]), order(gaps[name]), found[name], looks)
     plots.small_print(figure, notes(gaps, found, spec), _handles(plt, looks, spec))
     return figure
 
@@ -154,6 +156,7 @@ def _draw_scores(panel, table, found: dict, looks: dict) -> None:
         panel.scatter(own.tuned * 100, y, c=colour, **look)
     _rows(panel, table)
     _separate(panel, table)
+    panel.set_xlim(-2, 102)
     panel.set_xlabel("Score (%)", fontsize=7, labelpad=1)
     panel.tick_params(axis="x", labelsize=6.5)
 
@@ -214,22 +217,27 @@ def notes(gaps: dict, found: dict, spec: dict) -> list[str]:
         "95 % interval, cut at the edges. Published scores come with other prompts than ours. Hollow diamonds never "
         "count: the score is flagged, or was measured the other way (by generation against our likelihood)."
     ]
-    for name, shares in found.items():
-        for model in spec["models"]:
-            own = [part for (owner, _), part in shares.items() if owner == model]
-            counted = sorted(part.share for part in own if part.reference)
-            if counted:
-                reached = sum(part >= 1 for part in counted)
-                middle = (counted[(len(counted) - 1) // 2] + counted[len(counted) // 2]) / 2
-                lines.append(
-                    f"{names[name]}, {spec['models'][model]}: median share {middle:.0%} over {len(counted)} of "
-                    f"{len(own)} languages; {reached} reached by the estimate."
-                )
+    medians = [words for name, shares in found.items() if (words := _medians(shares, spec["models"], names[name]))]
+    if medians:
+        lines.append(f"Median share over the languages, and number of languages: {'; '.join(medians)}.")
     silent = [names[name] for name, shares in found.items() if not any(part.reference for part in shares.values())]
     if silent:
         lines.append(f"No published score counts on {', '.join(silent)}.")
     lacking = [f"no published scores for {', '.join(spec['without'])}"] if spec["without"] else []
-    seeds = min(int(table["seeds"].min()) for table in gaps.values())
-    if seeds < 3:
-        lacking.append(f"{seeds} seed(s) a setting")
+    if min(int(table["seeds"].min()) for table in gaps.values()) < 3:
+        lacking.append("three seeds a setting, so shares tell of these adapters")
     return lines + ([f"Missing: {'; '.join(lacking)}."] if lacking else [])
+
+
+def _medians(shares: dict, models: dict, benchmark: str) -> str:
+    """Return each model's median share on a benchmark in words; empty if no published score counts."""
+    import statistics
+
+    words = []
+    for model, name in models.items():
+        counted = [part.share for (owner, _), part in shares.items() if owner == model and part.reference]
+        if counted:
+            reached = sum(share >= 1 for share in counted)
+            middle = f"{statistics.median(counted) * 100:.0f} %".replace("-", "\N{MINUS SIGN}")
+            words.append(f"{middle} ({name}, {len(counted)}, {reached} of them reached)")
+    return f"{benchmark} {', '.join(words)}" if words else ""

@@ -25,7 +25,7 @@ def grid(rows: list[str], groups: list[Group], metric: str, title: str):
         squeeze=False,
         layout="constrained",
     )
-    figure.suptitle(title, fontsize=9, x=0.005, ha="left")
+    plots.title(figure, title)
     for place, row in enumerate(rows):
         axes[place, 0].set_ylabel(f"{row}\n{plots.METRICS[metric]} (%)")
     for column, group in enumerate(groups):
@@ -108,8 +108,4 @@ def intervals(table, groups: list[Group], counts: list[int]) -> list[str]:
     if any(len(group.places) == 1 for group in groups) and not (seeds and seeds[-1] > 1):
         words += " Single languages: Wilson's interval."
     lines = [words]
-    if seeds and seeds[0] < 3:
-        lines.append(
-            f"{seeds[0]} seed(s) a setting: points tell of these adapters; on rank or bits 3 seeds are needed."
-        )
-    return lines
+    return lines + [plots.few_seeds(seeds[0])] if seeds and seeds[0] < 3 else lines

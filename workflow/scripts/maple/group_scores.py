@@ -123,13 +123,19 @@ def compared(comparisons, kind: str) -> dict:
     """
     found = {}
     for row in comparisons[comparisons["kind"] == kind].itertuples():
-        tuned = (row.data, row.method, int(row.rank)) if row.rank == row.rank else (None, None, None)
         other = row.against_value if kind == "base" else int(float(row.against_value))
-        found[row.about, System(row.model, int(row.bits), *tuned), other, row.language] = row
+        found[row.about, _setting(row), other, row.language] = row
     return found
 
 
 def setting_of(row) -> tuple[str, System]:
     """Return what comparisons of a row of :func:`frame` are about, and its setting."""
-    tuned = (row.data, row.method, int(row.rank)) if row.rank == row.rank else (None, None, None)
-    return SETTINGS if row.seeds > 1 else ADAPTERS, System(row.model, int(row.bits), *tuned)
+    return SETTINGS if row.seeds > 1 else ADAPTERS, _setting(row)
+
+
+def _setting(row) -> System:
+    """Return the coordinates of a row without its seed."""
+    import pandas as pd
+
+    tuned = (None, None, None) if pd.isna(row.rank) else (row.data, row.method, int(row.rank))
+    return System(row.model, int(row.bits), *tuned)

@@ -68,6 +68,12 @@ def save(figure, *paths) -> None:
             stream.write(buffer.getvalue())
 
 
+def title(figure, words: str) -> None:
+    """Write the title of a figure at its left, wrapped to its width."""
+    lines = textwrap.wrap(words, int(figure.get_figwidth() * 13))
+    figure.suptitle("\n".join(lines), fontsize=9, x=0.005, ha="left")
+
+
 def small_print(figure, notes: list[str], handles: tuple | list = ()) -> None:
     """Write a legend, if there are handles, and notes below a figure; :func:`save` makes room for them.
 
@@ -94,8 +100,11 @@ def small_print(figure, notes: list[str], handles: tuple | list = ()) -> None:
             borderpad=0.2,
         )
         below -= legend.get_window_extent().height / figure.dpi + 0.05
-    lines = [line for note in notes for line in textwrap.wrap(note, int(width * 21))]
-    figure.text(0.005, below / height, "\n".join(lines), fontsize=6.5, color="0.25", va="top", linespacing=1.25)
+    text = figure.text(0.005, below / height, "", fontsize=6.5, color="0.25", va="top", linespacing=1.25)
+    for characters in range(int(width * 24), 0, -2):
+        text.set_text("\n".join(line for note in notes for line in textwrap.wrap(note, characters)))
+        if text.get_window_extent().width <= 0.99 * width * figure.dpi:
+            break
 
 
 def _legend_columns(labels: list[str], width: float) -> int:

@@ -10,14 +10,12 @@ LIBRARY = "workflow/scripts/maple"
     [
         ("figure_by_lang", "fontsize=7,", "fontsize=6,", {"plot_by_lang": 1, "report": 1}),
         ("figure_training", "linewidth=0.9", "linewidth=0.8", {"plot_training": 1}),
-        ("figure_by_rank", "(1 if", "(2 if", {}),
         ("figure_by_rank", "linewidth=0.8", "linewidth=0.7", {"plot_by_rank": 1}),
         ("figure_english_forgetting", "_STEP = 0.28, 0.068", "_STEP = 0.28, 0.07", {"plot_english_forgetting": 1}),
         ("figure_by_resource_class", "alpha=0.45", "alpha=0.4", {"plot_by_resource_class": 1}),
         ("figure_gap_to_references", "_ROW = 0.14", "_ROW = 0.15", {}),
         ("group_panels", "linewidth=0.8", "linewidth=0.7", {"plot_by_rank": 1}),
     ],
-    ids=lambda value: value if isinstance(value, str) and value.islower() and " " not in value else "",
 )
 def test_a_figure_reruns_alone(study, module, old, new, jobs):
     study.edit(f"{LIBRARY}/{module}.py", old, new)
@@ -37,13 +35,9 @@ def test_a_renamed_study_redraws_what_bears_its_name(study):
 
 
 def test_a_figure_without_anything_to_draw_is_one_line(study):
-    for name, says in [
-        ("gap_to_references", "sample data are never compared"),
-        ("nothing/xnli_by_rank", "MissingRuleException"),
-    ]:
-        done = study.snakemake("-n", f"results/figures/{name}.pdf")
-        text = done.stdout + done.stderr
-        assert done.returncode != 0 and says in text and "Traceback" not in text
+    done = study.snakemake("-n", "results/figures/gap_to_references.pdf")
+    text = done.stdout + done.stderr
+    assert done.returncode != 0 and "sample data are never compared" in text and "Traceback" not in text
 
 
 def test_figures_of_untuned_bases(study):
@@ -52,4 +46,5 @@ def test_figures_of_untuned_bases(study):
     assert drawn == {"plot_by_lang", "plot_by_bits"}
     for name in ("xnli_by_rank", "english_forgetting", "by_resource_class"):
         done = study.snakemake("-n", f"results/figures/{name}.pdf")
-        assert done.returncode != 0 and "to" in done.stderr and "Traceback" not in done.stdout + done.stderr
+        text = done.stdout + done.stderr
+        assert done.returncode != 0 and f"{name}: " in text and "grid" in text and "Traceback" not in text

@@ -99,7 +99,7 @@ def draw(found: Scored, scores, comparisons, spec: dict):
             )  # fmt: skip
     for column in range(len(groups)):
         # Room for what quantisation costs, which stands above each panel.
-        axes[0, column].set_title(groups[column].words, fontsize=8, pad=26)
+        axes[0, column].set_title(groups[column].words, fontsize=8, pad=26 if len(bits) > 1 else None)
         group_panels.chance_line(axes[:, column], scores["chance"].astype(float).iloc[0] * 100)
         axes[-1, column].set_xticks(np.log2(bits), [f"{own}" for own in bits])
         axes[-1, column].set_xlim(np.log2(bits[0]) - 0.5, np.log2(bits[-1]) + 0.5)

@@ -58,6 +58,7 @@ def chance_line(axes, chance: float) -> None:
         fontsize=6,
         color=plots.GUIDE,
         ha="right",
+        bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.6},
     )
 
 

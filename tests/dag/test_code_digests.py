@@ -11,61 +11,110 @@ from maple import digests
 
 ALPACA = {"prepare_alpaca_eval", "predict_alpaca_eval", "judge", "score_alpaca_eval", "gather_alpaca_eval"}
 PANELS = {"plot_by_rank", "plot_by_bits"}
+# Figures over the whole study.
 SUMMARY = {"plot_tradeoff", "plot_forest", "plot_heatmap", "plot_tokenizer_fertility", "plot_cost"}
-FIGURES = {
-    "plot_by_lang",
-    "plot_training",
-    "plot_english_forgetting",
-    "plot_by_resource_class",
-    "plot_gap_to_references",
-}
-FIGURES |= PANELS | SUMMARY
+FIGURES = {"plot_by_lang", "plot_training", "plot_english_forgetting", "plot_by_resource_class",
+           "plot_gap_to_references", "plot_label_bias"} | PANELS | SUMMARY  # fmt: skip
+EXPORTS = {"export_adapter", "export_scores"}
 COMMANDS = ["prepare_model", "prepare_instructions", "prepare_benchmark", "finetune", "predict", "score", "gather",
-            "compare", "analyse", "tokenize_benchmarks", "tabulate_errors", "plot_label_bias", *sorted(FIGURES), "report",
-            "report_items", *sorted(ALPACA)]  # fmt: skip
+            "compare", "analyse", "tokenize_benchmarks", "tabulate_errors", "report", "report_items",
+            *sorted(FIGURES | ALPACA | EXPORTS)]  # fmt: skip
 EVERY = set(COMMANDS)
-# What reads tables only.
-TABLES = {"analyse", "plot_by_lang", "plot_label_bias", "report"}
 # What loads a system and runs it.
 RUNS = {"predict", "predict_alpaca_eval"}
-# What loads a model or its tokenizer.
-LOADS = RUNS | {"tokenize_benchmarks"}
 # Kept by hand, so that it is a second opinion on what the import closure finds.
 NOTICED_BY = {
     "__init__": set(),
     "errors": set(),
     "files": EVERY,
     "logs": set(),
-    "canonical": (EVERY - {"analyse", "plot_by_lang", "report"} - SUMMARY) | {"plot_tradeoff"},
-    "manifests": (EVERY - {"analyse", "plot_by_lang", "report"} - SUMMARY) | {"plot_tradeoff"},
-    "systems": ({"gather", "compare", "analyse", "report", "gather_alpaca_eval"} | SUMMARY) - {"plot_forest"},
-    "canonical": EVERY - {"analyse", "report"} - (FIGURES - {"plot_training"}),
-    "manifests": EVERY - {"analyse", "report"} - (FIGURES - {"plot_training"}),
-    "systems": {"gather", "compare", "analyse", "report", "gather_alpaca_eval", "plot_english_forgetting"} | PANELS,
-    "languages": {"prepare_benchmark", "prepare_instructions", "compare"},
-    "benchmarks": EVERY - {"prepare_model", "finetune", "predict"} - FIGURES - ALPACA,
+    "canonical": EVERY
+    - PANELS
+    - {
+        "analyse",
+        "plot_by_lang",
+        "plot_by_resource_class",
+        "plot_cost",
+        "plot_english_forgetting",
+        "plot_forest",
+        "plot_gap_to_references",
+        "plot_heatmap",
+        "plot_label_bias",
+        "plot_tokenizer_fertility",
+    },
+    "manifests": EVERY
+    - PANELS
+    - {
+        "analyse",
+        "plot_by_lang",
+        "plot_by_resource_class",
+        "plot_cost",
+        "plot_english_forgetting",
+        "plot_forest",
+        "plot_gap_to_references",
+        "plot_heatmap",
+        "plot_label_bias",
+        "plot_tokenizer_fertility",
+    },
+    "systems": PANELS
+    | {
+        "analyse",
+        "compare",
+        "gather",
+        "gather_alpaca_eval",
+        "plot_cost",
+        "plot_english_forgetting",
+        "plot_heatmap",
+        "plot_tokenizer_fertility",
+        "plot_tradeoff",
+        "report",
+        "tabulate_errors",
+    },
+    "languages": {"compare", "prepare_benchmark", "prepare_instructions"},
+    "benchmarks": EVERY
+    - PANELS
+    - ALPACA
+    - {
+        "finetune",
+        "plot_by_lang",
+        "plot_by_resource_class",
+        "plot_english_forgetting",
+        "plot_gap_to_references",
+        "plot_training",
+        "predict",
+        "prepare_model",
+    },
     "benchmark_sources": {"prepare_benchmark", "prepare_instructions"},
-    "hub": {"prepare_model", "prepare_benchmark", "prepare_instructions", "prepare_alpaca_eval", "finetune"} | LOADS,
-    "adapters": {"finetune"} | LOADS,
+    "hub": RUNS
+    | {
+        "export_adapter",
+        "finetune",
+        "prepare_alpaca_eval",
+        "prepare_benchmark",
+        "prepare_instructions",
+        "prepare_model",
+        "tokenize_benchmarks",
+    },
+    "adapters": RUNS | {"finetune", "tokenize_benchmarks"},
     "chat": {"finetune", "predict_alpaca_eval"},
     "instructions": {"prepare_instructions"},
     "instruction_sources": {"prepare_instructions"},
     "conversations": {"prepare_instructions"},
     "mixing": {"prepare_instructions"},
     "overlap": {"prepare_instructions"},
-    "model_sources": {"prepare_model", "finetune"} | LOADS,
-    "models": {"finetune"} | LOADS,
-    "devices": {"finetune"} | RUNS,
+    "model_sources": RUNS | {"export_adapter", "finetune", "prepare_model", "tokenize_benchmarks"},
+    "models": RUNS | {"finetune", "tokenize_benchmarks"},
+    "devices": RUNS | {"finetune", "tokenize_benchmarks"},
     "provenance": set(),
-    "scratch": {"finetune", "judge"} | RUNS,
-    "leases": {"finetune"} | RUNS,
+    "scratch": RUNS | {"finetune", "judge"},
+    "leases": RUNS | {"finetune"},
     "training": {"finetune"},
     "examples": {"finetune"},
     "response_loss": {"finetune"},
     "device_batch": {"finetune"},
     "packed_attention": {"finetune"},
     "workers": {"finetune"},
-    "fused_lora": {"finetune"} | LOADS,
+    "fused_lora": RUNS | {"finetune", "tokenize_benchmarks"},
     "checkpoints": {"finetune"},
     "master_weights": {"finetune"},
     "prompts": {"predict", "report_items"},
@@ -77,38 +126,39 @@ NOTICED_BY = {
     "answers": RUNS,
     "prediction": RUNS,
     "spans": {"score"},
-    "statistics": {"score", "compare", "analyse", "export_adapter", "score_alpaca_eval", "gather_alpaca_eval"},
-    "variance": {"compare", "analyse"},
-    "item_tables": {"compare", "report_items"},
-    "scored": {"compare"},
+    "statistics": {"analyse", "compare", "export_adapter", "gather_alpaca_eval", "score", "score_alpaca_eval"},
+    "variance": PANELS | {"analyse", "compare"},
+    "item_tables": EXPORTS | {"compare", "report_items", "tabulate_errors"},
+    "scored": PANELS | {"compare"},
     "comparisons": {"compare"},
     "references": {"compare"},
     "gaps": {"compare"},
-    "pairs": ({"compare", "analyse", "report"} | SUMMARY) - {"plot_forest"},
-    "groups": {"compare", "analyse", "report"},
-    "variance": {"compare", "analyse"} | PANELS,
-    "item_tables": {"compare"},
-    "scored": {"compare"} | PANELS,
-    "comparisons": {"compare"},
-    "references": {"compare"},
-    "gaps": {"compare"},
-    "pairs": {"compare", "analyse", "report", "plot_english_forgetting"} | PANELS,
-    "groups": {"compare", "analyse", "report"} | PANELS,
+    "pairs": PANELS
+    | {
+        "analyse",
+        "compare",
+        "plot_cost",
+        "plot_english_forgetting",
+        "plot_heatmap",
+        "plot_tokenizer_fertility",
+        "plot_tradeoff",
+        "report",
+    },
+    "groups": PANELS | {"analyse", "compare", "report"},
     "design": {"analyse"},
     "effects": {"analyse"},
     "hypotheses": {"analyse"},
     "latex": {"analyse"},
     "paper": {"analyse"},
-    "plots": {"plot_by_lang", "plot_training"} | SUMMARY,
+    "plots": FIGURES,
     "figure_parts": SUMMARY,
-    "adapter_points": {"plot_tradeoff", "plot_cost"},
+    "adapter_points": {"plot_cost", "plot_tradeoff"},
     "figure_tradeoff": {"plot_tradeoff"},
     "figure_forest": {"plot_forest"},
     "figure_heatmap": {"plot_heatmap"},
     "figure_fertility": {"plot_tokenizer_fertility"},
     "figure_cost": {"plot_cost"},
     "fertility": {"tokenize_benchmarks"},
-    "plots": FIGURES,
     "group_scores": PANELS,
     "group_panels": PANELS,
     "figure_by_lang": {"plot_by_lang"},
@@ -143,6 +193,15 @@ NOTICED_BY = {
     "sidecars": set(),
     "adoption": set(),
     "budget": set(),
+    "agreement": {"tabulate_errors"},
+    "export_study": set(),
+    "figure_label_bias": {"plot_label_bias"},
+    "flips": {"tabulate_errors"},
+    "harness_results": {"export_scores"},
+    "item_views": {"tabulate_errors"},
+    "label_bias": {"tabulate_errors"},
+    "licences": {"export_adapter"},
+    "model_card": {"export_adapter"},
 }
 
 

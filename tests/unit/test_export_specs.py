@@ -94,7 +94,8 @@ def test_a_base_from_the_hub_is_named_with_its_commit(tmp_path):
         Export(study(xnli=PUBLISHED | {"languages": ["en"]})).card_spec("tiny/16bit/sample/lora-r4/seed0")
     )
     spec["model"] = {"name": "Llama-2-7B", "source": "hub", "id": manifest["hub"], "note": ""}
-    trained = {"spec": {"bits": 4, "rank": 4, "seed": 0, "method": {"alpha": 8}}, "code": "c", "records": {"learned": 8},
+    trained = {"spec": {"bits": 4, "rank": 4, "seed": 0, "method": {"alpha": 8}}, "code": "c",
+               "records": {"learned": 8},
                "inputs": {"model": "m", "data": "d"}, "trainable_parameters": 10, "trainable_share": 0.01}  # fmt: skip
     facts = {"base": base, "revision": revision, "published": True, "adapter": trained, "weights": "w", "versions": {},
              "scores": {"xnli": {"inputs": {"predictions": "p"}, "code": "c"}}}  # fmt: skip

@@ -126,7 +126,8 @@ def notes(effects, scores, scopes: dict, spec: dict) -> list[str]:
     lines.append(
         f"Mean change against the untuned bases, {adapters_behind} adapter(s); bars: 95 % interval over items, "
         "adapters and languages (effects.csv), cut at the edges. Filled: differs from zero, Holm-adjusted p < 0.05; "
-        "hollow: undecided, also below 3 languages or 3 adapters. Classes: Joshi et al. 2020. Every language counts the same."
+        "hollow: undecided, also below 3 languages or 3 adapters. Classes: Joshi et al. 2020. "
+        "Every language counts the same."
     )
     lacking = []
     if any(table["low"].isna().any() for table in scopes.values()):

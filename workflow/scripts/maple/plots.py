@@ -74,7 +74,7 @@ def title(figure, words: str) -> None:
     figure.suptitle("\n".join(lines), fontsize=9, x=0.005, ha="left")
 
 
-def small_print(figure, notes: list[str], handles: tuple | list = ()) -> None:
+def small_print(figure, notes: list[str], handles: tuple | list = (), gap: float = 0.06) -> None:
     """Write a legend, if there are handles, and notes below a figure; :func:`save` makes room for them.
 
     A legend of matplotlib's own below the figure would move into the notes when the page grows.
@@ -83,9 +83,10 @@ def small_print(figure, notes: list[str], handles: tuple | list = ()) -> None:
         figure: The figure, drawn.
         notes: One paragraph each, wrapped to the width of the figure.
         handles: Legend entries.
+        gap: Inches between the figure and the legend or, without one, the first note.
     """
     width, height = figure.get_size_inches()
-    below = -0.06
+    below = -gap
     if handles:
         figure.draw_without_rendering()
         legend = figure.legend(

@@ -39,7 +39,7 @@ rule report:
     resources:
         mem_mb=1500,
     params:
-        spec=STUDY.report_spec(),
+        spec=checked(STUDY.report_spec),
         code=STUDY.code("report"),
         alpaca=f"--alpaca {ALPACA.table}" if ALPACA.configured else "",
     shell:

@@ -19,7 +19,7 @@ rule plot_tradeoff:
     resources:
         mem_mb=600,
     params:
-        spec=STUDY.summary_spec(),
+        spec=checked(STUDY.summary_spec),
         code=STUDY.code("plot_tradeoff"),
     shell:
         f"{RUN}/plot_tradeoff.py --spec {{params.spec:q}} --comparisons {{input.comparisons}} --adapters {{input.adapters}} --out {{output.pdf}} {{output.png}} --log {{log}}"
@@ -40,7 +40,7 @@ rule plot_forest:
     resources:
         mem_mb=600,
     params:
-        spec=STUDY.summary_spec(),
+        spec=checked(STUDY.summary_spec),
         code=STUDY.code("plot_forest"),
     shell:
         f"{RUN}/plot_forest.py --spec {{params.spec:q}} --effects {{input.effects}} --out {{output.pdf}} {{output.png}} --log {{log}}"
@@ -62,7 +62,7 @@ rule plot_heatmap:
     resources:
         mem_mb=1000,
     params:
-        spec=STUDY.summary_spec(),
+        spec=checked(STUDY.summary_spec),
         code=STUDY.code("plot_heatmap"),
     shell:
         f"{RUN}/plot_heatmap.py --spec {{params.spec:q}} --scores {{input.scores}} --comparisons {{input.comparisons}} --out {{output.pdf}} {{output.png}} --log {{log}}"
@@ -83,7 +83,7 @@ rule plot_heatmap_of:
     resources:
         mem_mb=1000,
     params:
-        spec=STUDY.summary_spec(),
+        spec=checked(STUDY.summary_spec),
         code=STUDY.code("plot_heatmap"),
     shell:
         f"{RUN}/plot_heatmap.py --spec {{params.spec:q}} --scores {{input.scores}} --comparisons {{input.comparisons}} --out {{output.pdf}} {{output.png}} --log {{log}}"
@@ -103,7 +103,7 @@ rule tokenize_benchmarks:
     resources:
         mem_mb=2000,
     params:
-        spec=STUDY.tokenize_spec(),
+        spec=checked(STUDY.tokenize_spec),
         code=STUDY.code("tokenize_benchmarks"),
     shell:
         f"{RUN}/tokenize_benchmarks.py --spec {{params.spec:q}} --models {{input.models}} --items {{input.benchmarks}} --out {{output.fertility}} --log {{log}}"
@@ -128,7 +128,7 @@ rule plot_tokenizer_fertility:
     resources:
         mem_mb=600,
     params:
-        spec=STUDY.summary_spec(),
+        spec=checked(STUDY.summary_spec),
         code=STUDY.code("plot_tokenizer_fertility"),
     shell:
         f"{RUN}/plot_tokenizer_fertility.py --spec {{params.spec:q}} --fertility {{input.fertility}} --scores {{input.scores}} --comparisons {{input.comparisons}} --out {{output.pdf}} {{output.png}} --log {{log}}"
@@ -153,7 +153,7 @@ rule plot_cost:
     resources:
         mem_mb=600,
     params:
-        spec=STUDY.cost_spec(),
+        spec=checked(STUDY.cost_spec),
         code=STUDY.code("plot_cost"),
     shell:
         f"{RUN}/plot_cost.py --spec {{params.spec:q}} --comparisons {{input.comparisons}} --adapters {{input.adapters}} --predictions {{input.predictions}} --out {{output.pdf}} {{output.png}} --log {{log}}"

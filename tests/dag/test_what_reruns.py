@@ -12,9 +12,10 @@ SUMMARY = {f"plot_{name}": 1 for name in ("tradeoff", "forest", "heatmap", "toke
 OF_COMPARISONS = {"plot_by_rank": 1, "plot_english_forgetting": 1, "plot_by_resource_class": 1}
 AFTER_SCORES = {"gather": 1, "compare": 1, "plot_by_lang": 1, "analyse": 1, "report": 1} | OF_COMPARISONS | SUMMARY
 NEW_ITEMS = {"prepare_xnli": 1, "tokenize_benchmarks": 1}
-TRAINED = AFTER_SCORES | {"plot_training": 1}
+NEW_PREDICTIONS = {"report_items_xnli": 1} | AFTER_SCORES
+TRAINED = NEW_PREDICTIONS | {"plot_training": 1}
 AFTER_ONE_ADAPTER = {"finetune": 1, "predict_xnli": 1, "score_xnli": 1} | TRAINED
-ALL_PREDICTIONS = {"predict_xnli": 3, "score_xnli": 3} | AFTER_SCORES
+ALL_PREDICTIONS = {"predict_xnli": 3, "score_xnli": 3} | NEW_PREDICTIONS
 LIBRARY = "workflow/scripts/maple"
 
 
@@ -53,7 +54,7 @@ def test_touching_a_large_adapter(study):
         (f"{LIBRARY}/training.py", "resuming after step %d of %d", "going on after step %d of %d"),
         ("workflow/scripts/finetune.py", "time between checkpoints", "seconds from one checkpoint to the next"),
         ("rules/finetune.smk", "rule finetune:", "# one adapter a job\nrule finetune:"),
-        ("rules/common.smk", "2000 + 2.0", "3000 + 2.0"),
+        (f"{LIBRARY}/budget.py", "2000 + 2.0", "3000 + 2.0"),
     ],
     ids=["layout", "docstring", "log text", "help text", "comment in smk", "memory"],
 )
@@ -132,7 +133,7 @@ def test_shots(study, tmp_path):
     study.edit_config(lambda c: c["benchmarks"]["xnli"].update(source="local", path=str(data)))
     study.run()
     study.edit_config(lambda c: c["benchmarks"]["xnli"].update(shots=2))
-    assert study.pending() == NEW_ITEMS | ALL_PREDICTIONS
+    assert study.pending() == {"plot_gap_to_references": 1} | NEW_ITEMS | ALL_PREDICTIONS
     study.run()
     predictions = study.folder / "results/predictions/tiny/16bit/base/xnli"
     records = [json.loads(line) for line in (predictions / "sw.jsonl").read_text().splitlines()]
@@ -202,7 +203,7 @@ def test_rank_and_alpha_swapped(study):
 
 def test_metric_code_costs_no_gpu_job(study):
     study.edit("workflow/metrics/choice_scores/choice_scores.py", "sum(credits)", "1.0 * sum(credits)")
-    assert study.pending() == {"score_xnli": 3} | AFTER_SCORES
+    assert study.pending() == {"score_xnli": 3} | NEW_PREDICTIONS
 
 
 def test_statistics_of_comparisons(study):

@@ -16,6 +16,7 @@ SCRIPTS = {
     "finetune": "finetune",
     "predict": "predict",
     "score": "score",
+    "report_items": "report_items",
 }
 
 
@@ -37,7 +38,7 @@ def main(argv=None) -> int:
     statements, before = digests.accepted(), {}
     for node in integrity.nodes(Study(config.load(args.configfile))):
         if Path(node.path).is_file():
-            script = SCRIPTS.get(node.rule) or SCRIPTS[node.rule.split("_")[0]]
+            script = SCRIPTS.get(node.rule) or SCRIPTS[node.rule.rpartition("_")[0]]
             before.setdefault(script, {}).setdefault(read_json(node.path)["code"], node)
     changed = 0
     for script, found in sorted(before.items()):

@@ -11,6 +11,9 @@ if not workflow.overwrite_configfiles:
     configfile: "config/config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/models.smk"
@@ -26,8 +29,7 @@ include: "rules/alpaca_eval.smk"
 rule all:
     default_target: True
     input:
-        [f"{RESULTS}/figures/{name}_by_lang.pdf" for name in STUDY.benchmarks],
+        [f"{RESULTS}/figures/{name}.pdf" for name in STUDY.figures()],
         [f"{RESULTS}/tables/{name}.csv" for name in ("scores", "comparisons", "gaps", "effects")],
-        [f"{RESULTS}/figures/training_curves.pdf"] if STUDY.adapters else [],
         f"{RESULTS}/report.html",
         [ALPACA.table] if ALPACA.configured else [],

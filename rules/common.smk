@@ -14,6 +14,7 @@ from maple import adoption, devices
 from maple.alpaca_eval_study import AlpacaEval
 from maple.config import resolve
 from maple.errors import UserError
+from maple.existing import Existing
 from maple.study import Study
 from maple.systems import SLUG, System
 
@@ -55,20 +56,19 @@ def missing(paths):
     return [path for path in paths if not os.path.exists(path)]
 
 
-def tabulated():
-    """Benchmarks whose tables exist by now."""
-    return [name for name in STUDY.benchmarks if os.path.exists(f"{RESULTS}/tables/{name}_scores.csv")]
+def report_inputs(wildcards):
+    """What the report is made from: tables, figures, items, manifests."""
+    found = {name: f"{RESULTS}/tables/{name}.csv" for name in ("scores", "comparisons", "gaps", "effects")}
+    found |= {"figures": [f"{RESULTS}/figures/{name}.png" for name in STUDY.figures()]}
+    found |= {"shown": [STUDY.shown_items_index(name) for name in STUDY.benchmarks], "manifests": STUDY.sources()}
+    # Only a job that runs asks for missing payload; this one always does.
+    found["new"] = missing(path for name in STUDY.benchmarks for path in STUDY.shown_items(name))
+    return found | ({"alpaca": ALPACA.table} if ALPACA.configured else {})
 
 
-def report_inputs(benchmarks):
-    """Tables and figures of some benchmarks."""
-    if not benchmarks:
-        raise WorkflowError(f"{RESULTS}/tables has no table yet: ask for a figure first")
-    return {
-        "scores": [f"{RESULTS}/tables/{name}_scores.csv" for name in benchmarks],
-        "comparisons": [f"{RESULTS}/tables/{name}_comparisons.csv" for name in benchmarks],
-        "figures": [f"{RESULTS}/figures/{name}_by_lang.png" for name in benchmarks],
-    }
+def partial_spec(wildcards):
+    """What exists by now; nothing of it is an input, or Snakemake would first bring it up to date."""
+    return Existing(STUDY).spec()
 
 
 def needs_system(wildcards):

@@ -35,6 +35,8 @@ def effect_rows(scores, gaps, resampled: dict) -> list[dict]:
     for scope, benchmarks in scopes(scores):
         part = scores[scores["benchmark"].isin(benchmarks)]
         changes = design.changes(part, resampled)
+        if changes.adapters.empty:
+            continue
         own = effects.fit(changes)
         judged = hypotheses.judge(changes, own, gaps[gaps["benchmark"].isin(benchmarks)], scope)
         facts = {
@@ -76,9 +78,7 @@ def main(argv=None) -> int:
         tables[name] = pd.read_csv(args.out.with_name(f"{name}.csv"), low_memory=False)
     names = json.loads(args.spec)["benchmarks"]
     resampled = {name: np.load(path) for name, path in zip(names, args.resampled, strict=True)}
-    tuned = tables["scores"]["rank"].notna().any()
-    rows = effect_rows(tables["scores"], tables["gaps"], resampled) if tuned else []
-    table = pd.DataFrame(rows).reindex(columns=EFFECTS)
+    table = pd.DataFrame(effect_rows(tables["scores"], tables["gaps"], resampled)).reindex(columns=EFFECTS)
     for column in ("adapters", "seeds", "languages"):
         table[column] = table[column].astype("Int64")
     with replaced(args.out) as stream:

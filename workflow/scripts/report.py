@@ -1,97 +1,100 @@
-"""Write one self-contained HTML page: findings in words, figures, and the tables behind them."""
+"""Write one self-contained HTML page: findings in words, an explorer of scores and items, figures, provenance."""
 
 import argparse
-import base64
 import json
 from pathlib import Path
 
+from maple import explorer, findings, origin, page
 from maple.benchmarks import DECLARED
-from maple.files import replaced
-from maple.groups import NAMES
-from maple.logs import add_log_argument, run, setup_logging
-from maple.pairs import ADAPTERS
+from maple.config import ROOT
+from maple.files import read_json, replaced
+from maple.logs import add_log_argument, log, run, setup_logging
+from maple.words import percent, points, probability
 
-TEMPLATE = Path(__file__).resolve().parents[1] / "report/report.html.j2"
+TABLES = ("scores", "comparisons", "gaps", "effects")
 
 
-def findings(scores, comparisons) -> list[str]:
-    """Return sentences computed from the tables, each with its uncertainty."""
-    sentences = []
-    for benchmark, table in scores.groupby("benchmark", sort=False):
-        name = DECLARED[benchmark].name
-        if table["unparsed"].any():
-            share = table["unparsed"].sum() / table["items"].sum()
-            sentences.append(f"{name}: {share:.1%} of the generated answers could not be parsed; they count as wrong.")
-        if table["chance"].isna().all():
-            best = table.loc[table["score"].idxmax()]
-            sentences.append(
-                f"{name}: the highest F1 is {best['score']:.0%} ({best['low']:.0%} to {best['high']:.0%}), "
-                f"{best['label']}, {best['language_name']}."
-            )
-            continue
-        above = (table["low"] > table["chance"]).sum()
-        sentences.append(
-            f"{name}: {above} of {len(table)} system-language cells lie above chance "
-            f"({table['chance'].iloc[0]:.0%}) by their 95 % interval."
+def benchmark_rows(scores, declared: dict) -> list[dict]:
+    """Return how each benchmark was measured."""
+    rows = []
+    for name, part in scores.groupby("benchmark", sort=False):
+        first, source = part.iloc[0], declared[name]
+        items = part.drop_duplicates("language")["items"]
+        rows.append(
+            {
+                "name": DECLARED[name].name,
+                "source": source[0],
+                "scoring": first["scoring"],
+                "prompts": source[1],
+                "text": (ROOT / source[1]).read_text(encoding="utf-8"),
+                "shots": int(first["shots"]),
+                "languages": len(items),
+                "items": f"{items.min():,}" if items.min() == items.max() else f"{items.min():,} to {items.max():,}",
+            }
         )
-    # Adapters with their bases, language by language; the means and the other comparisons have their own rows.
-    own = comparisons[
-        (comparisons["kind"] == "base") & (comparisons["about"] == ADAPTERS) & ~comparisons["language"].isin(NAMES)
-    ]
-    for benchmark, table in own.groupby("benchmark", sort=False):
-        real = table[table["p_holm"] < 0.05]
-        better, worse = (real["difference"] > 0).sum(), (real["difference"] < 0).sum()
-        sentences.append(
-            f"{DECLARED[benchmark].name}: of {len(table)} paired comparisons of an adapter with its base, {better} "
-            f"are better and {worse} worse at Holm-adjusted p < 0.05; {len(table) - better - worse} are undecided."
-        )
-        english = table[table["language"] == "en"]
-        for row in english.itertuples():
-            sentences.append(
-                f"{DECLARED[benchmark].name} English, {row.label}: {row.difference * 100:+.1f} points against its base "
-                f"(95 % interval {row.low * 100:+.1f} to {row.high * 100:+.1f}, n = {row.items})."
-            )
-    return sentences
+    return rows
+
+
+def alpaca_table(table) -> dict | None:
+    """Return AlpacaEval's win rates as text."""
+    if table is None or table.empty:
+        return None
+    rows = []
+    for row in table.to_dict("records"):
+        rate = f"{percent(row['score'])} ({row['low'] * 100:.1f} to {row['high'] * 100:.1f})"
+        change = ["", ""]
+        if row.get("p_holm", float("nan")) == row.get("p_holm"):
+            own = {"difference": row["difference"], "low": row["difference_low"], "high": row["difference_high"]}
+            change = [points(own), probability(row["p_holm"])]
+        rows.append([row["label"], rate, int(row["items"]), int(row["malformed"]), *change])
+    columns = ["System", "Win rate (95 % interval)", "n", "Not readable", "Against its base", "Adjusted p"]
+    first = table.iloc[0]
+    return {"columns": columns, "rows": rows} | {name: first[name] for name in ("reference", "judge", "annotator")}
 
 
 def main(argv=None) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--spec", required=True, help="canonical JSON: title, sources, caveats")
-    parser.add_argument("--scores", required=True, nargs="+", type=Path, help="long tables of scores")
-    parser.add_argument("--comparisons", required=True, nargs="+", type=Path, help="tables of paired comparisons")
-    parser.add_argument("--figures", required=True, nargs="+", type=Path, help="figures, PNG")
+    parser.add_argument("--spec", required=True, help="canonical JSON: title, sources, methods, caveats")
+    for name in TABLES:
+        parser.add_argument(f"--{name}", required=True, type=Path, help=f"table of {name}, CSV")
+    parser.add_argument("--alpaca", type=Path, help="table of AlpacaEval, CSV")
+    parser.add_argument("--figures", nargs="*", default=[], type=Path, help="figures, PNG")
+    parser.add_argument("--items", required=True, nargs="+", type=Path, help="indexes of the items beside the report")
+    parser.add_argument("--manifests", nargs="*", default=[], type=Path, help="manifests of models, data and adapters")
+    parser.add_argument("--missing", nargs="*", default=[], help="what a partial report lacks, in sentences")
     parser.add_argument("--out", required=True, type=Path, help="page to write")
     add_log_argument(parser)
     args = parser.parse_args(argv)
     setup_logging(args.log)
     import pandas as pd
-    from jinja2 import Environment, FileSystemLoader
 
     spec = json.loads(args.spec)
-    scores = pd.concat([pd.read_csv(path) for path in args.scores])
-    comparisons = pd.concat([pd.read_csv(path, low_memory=False) for path in args.comparisons])
-    scores["cell"] = scores.apply(
-        lambda row: f"{row['score'] * 100:.0f} ({row['low'] * 100:.0f} to {row['high'] * 100:.0f})", axis=1
-    )
-    tables = {}
-    for benchmark, part in scores.groupby("benchmark", sort=False):
-        wide = part.pivot(index="language_name", columns="label", values="cell")
-        tables[DECLARED[benchmark].name] = wide[list(dict.fromkeys(part["label"]))].loc[
-            list(dict.fromkeys(part["language_name"]))
-        ]
-    images = [base64.b64encode(path.read_bytes()).decode() for path in args.figures]
-    environment = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=True)
-    page = environment.get_template(TEMPLATE.name).render(
-        spec=spec,
-        findings=findings(scores, comparisons),
-        figures=list(zip([path.stem for path in args.figures], images, strict=True)),
-        tables=tables,
-        missing=[DECLARED[name].name for name in spec["missing"]],
-        sample=[DECLARED[name].name for name, source in spec["benchmarks"].items() if source == "sample"],
-    )
+    read = {
+        name: pd.read_csv(getattr(args, name), low_memory=False)
+        for name in ("scores", "comparisons", "gaps", "effects")
+    }
+    tables = findings.Tables(**read, alpaca=pd.read_csv(args.alpaca) if args.alpaca else None)
+    scored = list(tables.scores["benchmark"].unique())
+    values = {
+        "spec": spec,
+        "sample": [DECLARED[name].name for name in scored if spec["benchmarks"][name][0] == "sample"],
+        "missing": args.missing,
+        "findings": findings.findings(tables),
+        "claims": findings.claims(tables.effects),
+        "alpaca": alpaca_table(tables.alpaca),
+        "figures": [page.figure(path) for path in args.figures],
+        "benchmarks": benchmark_rows(tables.scores, spec["benchmarks"]),
+        "manifests": origin.manifest_rows(args.manifests + args.items),
+        "work": origin.work(args.out.parent, spec["systems"], scored),
+    }
+    # The items lie in a folder that has the page's name.
+    summary = explorer.summary(tables, args.out.stem)
+    text = page.render(values, summary)
     with replaced(args.out) as stream:
-        stream.write(page)
+        stream.write(text)
+    items = sum(entry["items"] for path in args.items for entry in read_json(path)["files"].values())
+    log.info("%s: %.1f MB, %d items beside it", args.out, len(text.encode()) / 1e6, items)
     return 0
 
 

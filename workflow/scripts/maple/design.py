@@ -65,7 +65,7 @@ class Group:
 
 
 def changes(scores, resampled: dict) -> Changes:
-    """Return the score changes of some benchmarks.
+    """Return the score changes of some benchmarks, of the adapters that each of them has beside their base.
 
     Args:
         scores: Their long table, rows by benchmark, system and language.
@@ -74,11 +74,12 @@ def changes(scores, resampled: dict) -> Changes:
     import numpy as np
 
     cells, values, deviations = [], [], []
+    shared = _shared(scores)
     for benchmark, part in scores.groupby("benchmark", sort=False):
         systems = part.drop_duplicates("system").reset_index(drop=True)
         languages = part.drop_duplicates("language")
         bases = {(row.model, row.bits): row.Index for row in systems[systems["rank"].isna()].itertuples()}
-        tuned = np.flatnonzero(systems["rank"].notna())
+        tuned = np.flatnonzero(systems["system"].isin(shared))
         base = [bases[row.model, row.bits] for row in systems.loc[tuned].itertuples()]
         means = part["score"].to_numpy().reshape(len(systems), len(languages))
         values.append(means[tuned] - means[base])
@@ -88,6 +89,17 @@ def changes(scores, resampled: dict) -> Changes:
         cells += [(benchmark, code, joshi) for code, joshi in zip(languages["language"], classes, strict=True)]
         adapters = systems.loc[tuned].reset_index(drop=True)
     return Changes(adapters, cells, np.concatenate(values, axis=1), np.concatenate(deviations, axis=2))
+
+
+def _shared(scores) -> set[str]:
+    """Return the adapters that every benchmark has, each beside its base; a study on its way may lack some."""
+    found = []
+    for _, part in scores.groupby("benchmark"):
+        systems = part.drop_duplicates("system")
+        bases = set(systems.loc[systems["rank"].isna(), ["model", "bits"]].itertuples(index=False, name=None))
+        tuned = systems[systems["rank"].notna()]
+        found.append({row.system for row in tuned.itertuples() if (row.model, row.bits) in bases})
+    return set.intersection(*found)
 
 
 def terms(adapters) -> tuple[object, list[Term]]:

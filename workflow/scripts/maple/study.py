@@ -22,6 +22,10 @@ from maple.files import sha256_file
 from maple.systems import System
 
 SAMPLE = ROOT / "resources/sample"
+PAGE = ROOT / "workflow/report"
+# Figures with a file per benchmark, and figures of the whole study; the report shows them in this order.
+_BY_BENCHMARK = ("by_lang",)
+_OF_ALL = ()
 _SOURCE_KEYS = ("source", "path", "id", "revision", "layout", "languages")
 
 
@@ -46,6 +50,9 @@ def _prompts_digest(path: Path) -> str:
 
 class Study:
     """Everything the rules need to know about a resolved configuration."""
+
+    # Name of the report, and of the folder with what it loads.
+    page = "report"
 
     def __init__(self, config: dict):
         """Take a configuration that :func:`maple.config.resolve` returned."""
@@ -72,6 +79,10 @@ class Study:
 
     def _rankless(self, method: str) -> bool:
         return self.config["methods"][method]["kind"] in WITHOUT_RANK
+
+    def scored(self, benchmark: str) -> list[System]:
+        """The systems in a benchmark's tables."""
+        return self.systems
 
     @property
     def adapters(self) -> list[System]:
@@ -146,6 +157,28 @@ class Study:
     def scores(self, system: str, benchmark: str) -> str:
         """The scores of a system on a benchmark."""
         return f"{self.results}/scores/{system}/{benchmark}.json"
+
+    def shown_items_index(self, benchmark: str) -> str:
+        """The index of a benchmark's items beside the report."""
+        return f"{self.results}/{self.page}/{benchmark}/index.json"
+
+    def shown_items(self, benchmark: str) -> list[str]:
+        """The items beside the report, one file per language of the study."""
+        codes = self.config["benchmarks"][benchmark]["languages"]
+        return [f"{self.results}/{self.page}/{benchmark}/{code}.js" for code in codes]
+
+    def sources(self) -> list[str]:
+        """The manifests of models, training data, items and adapters."""
+        used = {system.model for system in self.systems}, {system.data for system in self.adapters}
+        found = [self.model_manifest(model) for model in self.config["models"] if model in used[0]]
+        found += [self.instructions_index(data) for data in self.config["instructions"] if data in used[1]]
+        found += [self.items_index(name) for name in self.benchmarks]
+        return found + [self.adapter(system.path) for system in self.adapters]
+
+    def figures(self) -> list[str]:
+        """Names of all figures, in the order of the report."""
+        found = [f"{benchmark}_{name}" for name in _BY_BENCHMARK for benchmark in self.benchmarks]
+        return found + list(_OF_ALL) + (["training_curves"] if self.adapters else [])
 
     # -- specs --------------------------------------------------------------------------------
 
@@ -248,7 +281,7 @@ class Study:
                 "shots": part["shots"],
                 "question_from": part["question_from"],
                 "languages": self.facts(benchmark),
-                "systems": [[system.path, self.label(system), self.alpha(system)] for system in self.systems],
+                "systems": [[system.path, self.label(system), self.alpha(system)] for system in self.scored(benchmark)],
                 "notes": {m: self.config["models"][m]["note"] for m in sorted({s.model for s in self.systems})},
             }
         )
@@ -256,7 +289,10 @@ class Study:
     def compare_spec(self, benchmark: str) -> str:
         """What decides a benchmark's comparisons: members and names, published scores, and the statistics."""
         spec = json.loads(self.table_spec(benchmark))
-        codes, models = self.config["benchmarks"][benchmark]["languages"], {system.model for system in self.systems}
+        codes, models = (
+            self.config["benchmarks"][benchmark]["languages"],
+            {system.model for system in self.scored(benchmark)},
+        )
         return canonical(
             {
                 **{key: spec[key] for key in ("benchmark", "source", "scoring", "languages", "systems")},
@@ -280,12 +316,30 @@ class Study:
             members.append([panel, "" if self._rankless(adapter.method) else f"rank {adapter.rank}"])
         return canonical({"study": self.config["study"], "adapters": members})
 
-    def report_spec(self, benchmarks: list[str]) -> str:
-        """What decides a report on some of the benchmarks, besides tables and figures."""
-        part = {name: self.config["benchmarks"][name]["source"] for name in benchmarks}
-        missing = [name for name in self.benchmarks if name not in benchmarks]
-        notes = [model["note"] for model in self.config["models"].values() if model["note"]]
-        return canonical({"study": self.config["study"], "benchmarks": part, "missing": missing, "notes": notes})
+    def shown_items_spec(self, benchmark: str) -> str:
+        """What decides the items beside the report, besides items and predictions (languages stay out)."""
+        spec = {"benchmark": benchmark, "systems": [system.path for system in self.scored(benchmark)]}
+        return canonical(spec | {"prompts": _prompts_digest(ROOT / self.prompts(benchmark))})
+
+    def report_spec(self) -> str:
+        """What decides the report, besides tables, figures and manifests."""
+        sources = {name: part["source"] for name, part in self.config["benchmarks"].items()}
+        methods = {
+            name: neutral(part, ("methods", "*"))
+            for name, part in self.config["methods"].items()
+            if name in {system.method for system in self.adapters}
+        }
+        return canonical(
+            {
+                "study": self.config["study"],
+                "benchmarks": {name: [source, self.prompts(name)] for name, source in sources.items()},
+                "methods": methods,
+                "statistics": self.config["statistics"],
+                "systems": [system.path for system in self.systems],
+                "notes": [model["note"] for model in self.config["models"].values() if model["note"]],
+                "page": _content(PAGE, (".j2", ".css", ".js", ".rst")),
+            }
+        )
 
     # -- code ---------------------------------------------------------------------------------
 

@@ -1,0 +1,400 @@
+"""What a study found, as sentences computed from its tables, each with its uncertainty.
+
+A finding is a question, a short answer, and the sentences behind it. Nothing here tests anything: verdicts and intervals
+are those of the tables (docs/analysis.md).
+"""
+
+from dataclasses import dataclass
+
+from maple.benchmarks import DECLARED
+from maple.groups import NAMES
+from maple.pairs import ADAPTERS, SETTINGS
+from maple.words import count, listed, percent, points, probability, scored, verb
+
+_SETTING = ["model", "bits", "data", "method", "rank"]
+_PAIRS = {
+    "base": ("adapters with their bases", "finetuned", "untuned"),
+    "rank": ("a higher rank with a lower one", "the higher rank", "the lower"),
+    "bits": ("more bits with fewer", "more bits", "fewer"),
+    "data": ("one data set with another", "the data set later in the alphabet", "the earlier one"),
+    "reference": ("finetuned systems with published scores", "finetuned", "the published score"),
+}
+# More than this many of the same kind are not listed one by one.
+_LONGEST = 6
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The study's tables, as data frames.
+
+    Attributes:
+        scores: A row per system, benchmark and language.
+        comparisons: A row per pair.
+        gaps: A row per setting and published score.
+        effects: Coefficients and claims.
+        alpaca: Win rates, or ``None`` if the study has none.
+    """
+
+    scores: object
+    comparisons: object
+    gaps: object
+    effects: object
+    alpaca: object = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A question and its answer.
+
+    Attributes:
+        question: In words.
+        answer: The verdict in a few words.
+        sentences: The evidence.
+    """
+
+    question: str
+    answer: str
+    sentences: list[str]
+
+
+def findings(tables: Tables) -> list[Finding]:
+    """Return what the tables say, the study's questions first."""
+    found = [best(tables), quantisation(tables), resources(tables), english(tables), published(tables), real(tables)]
+    if tables.alpaca is not None and len(tables.alpaca):
+        found.append(win_rates(tables.alpaca))
+    return [*found, trust(tables.scores)]
+
+
+# -- scopes -----------------------------------------------------------------------------------
+
+
+def _scope(name: str, benchmarks: str) -> str:
+    """Return the name of a scope in words."""
+    names = [DECLARED[benchmark].name for benchmark in benchmarks.split()]
+    return names[0] if len(names) == 1 else f"{listed(names)} together ({name.removeprefix('all ')})"
+
+
+def leading(effects) -> list[tuple[str, object]]:
+    """Return the widest scope of each measurement, with its rows: all benchmarks of it, or its only one."""
+    found = []
+    for scoring, part in effects.groupby("scoring", sort=False):
+        wide = f"all by {scoring}"
+        name = wide if (part["scope"] == wide).any() else part["scope"].iloc[0]
+        rows = part[part["scope"] == name]
+        found.append((_scope(name, rows["benchmarks"].iloc[0]), rows))
+    return found
+
+
+def _row(rows, term: str, group: str):
+    """Return the row of a coefficient, ``None`` if it is not there or could not be estimated."""
+    part = rows[(rows["kind"] == "effect") & (rows["term"] == term) & (rows["group"] == group)]
+    part = part[part["estimate"].notna()]
+    return part.iloc[0] if len(part) else None
+
+
+def _why(row) -> str:
+    """Return why a coefficient is undecided."""
+    if isinstance(row["evidence"], str) and row["evidence"]:
+        return row["evidence"]
+    if row["p_holm"] == row["p_holm"]:
+        return f"chance explains it, adjusted {probability(row['p_holm'])}"
+    return "it has no test"
+
+
+def _clause(row, name: str) -> str:
+    """Return a coefficient with interval and verdict."""
+    if row["verdict"] == "undecided":
+        return f"{name} {points(row, 2, 'estimate')}, undecided ({_why(row)})"
+    return f"{name} {points(row, 2, 'estimate')}, {row['verdict']} (adjusted {probability(row['p_holm'])})"
+
+
+def _answer(rows: list, positive: str, negative: str, undecided: str) -> str:
+    """Return the short answer that one coefficient from each measurement gives."""
+    verdicts = {row["verdict"] for row in rows if row is not None} - {"undecided"}
+    if verdicts == {"positive"}:
+        return positive
+    if verdicts == {"negative"}:
+        return negative
+    return "the measurements disagree" if verdicts else undecided
+
+
+# -- the questions ----------------------------------------------------------------------------
+
+
+def best(tables: Tables) -> Finding:
+    """Return which rank and precision is best."""
+    sentences, answers = [], []
+    for term, noun in (("rank", "rank"), ("bits", "precision")):
+        rows = [(scope, rows, _row(rows, term, "all")) for scope, rows in leading(tables.effects)]
+        if not any(row is not None for *_, row in rows):
+            sentences.append(f"The {noun} cannot be judged: this grid does not vary it by itself.")
+            answers.append(f"{noun}: not varied")
+            continue
+        highest = {"rank": "a higher one", "bits": "more bits"}[term]
+        lowest = {"rank": "a lower one", "bits": "fewer bits"}[term]
+        answers.append(f"{noun}: {_answer([row for *_, row in rows], highest, lowest, 'undecided')}")
+        for scope, part, row in rows:
+            clauses = [(row, "in the mean over all languages"), (_row(part, term, "low"), "in low-resource ones")]
+            said = [_clause(one, name) for one, name in clauses if one is not None]
+            if said:
+                unit = "rank" if term == "rank" else "bits"
+                sentences.append(f"{scope}: per doubling of the {unit}, the score changes: {'; '.join(said)}.")
+    return Finding("Which rank and precision is best?", "; ".join(answers), sentences + _highest(tables))
+
+
+def _highest(tables: Tables) -> list[str]:
+    """Return one sentence per benchmark: the setting with the highest mean, and what that is worth."""
+    sentences = []
+    for benchmark, part in tables.scores.groupby("benchmark", sort=False):
+        means = part.groupby(_SETTING, dropna=False)["score"].mean().sort_values(ascending=False)
+        labels = part.drop_duplicates(_SETTING).set_index(_SETTING)["label"].str.replace(r", seed \d+$", "", regex=True)
+        languages = part["language"].nunique()
+        said = (
+            f"{DECLARED[benchmark].name}: the highest mean over {count(languages, 'language')} has "
+            f"{labels[means.index[0]]}, {percent(means.iloc[0])}"
+        )
+        if len(means) > 1:
+            said += f", before {labels[means.index[1]]}, {percent(means.iloc[1])}"
+        row = _against_base(tables.comparisons, benchmark, means.index[0])
+        if row is not None:
+            said += f"; against its base that is {points(row)}, {_verdict(row)}"
+        sentences.append(said + ".")
+    return sentences
+
+
+def _against_base(comparisons, benchmark: str, setting: tuple):
+    """Return the comparison of a setting's mean with its base's, over seeds if there are several."""
+    rows = comparisons[
+        (comparisons["benchmark"] == benchmark) & (comparisons["kind"] == "base") & (comparisons["language"] == "all")
+    ]
+    for name, value in zip(_SETTING, setting, strict=True):
+        rows = rows[rows[name] == value]
+    for about in (SETTINGS, ADAPTERS):
+        own = rows[rows["about"] == about]
+        if len(own):
+            return own.iloc[0]
+    return None
+
+
+def _verdict(row) -> str:
+    """Return a comparison's verdict with its reason."""
+    if row["verdict"] == "undecided" and row["about"] == SETTINGS and row["seeds"] < 3:
+        return f"undecided ({count(int(row['seeds']), 'seed')}; 3 are needed)"
+    return f"{row['verdict']} (adjusted {probability(row['p_holm'])})"
+
+
+def quantisation(tables: Tables) -> Finding:
+    """Return what fewer bits cost."""
+    rows = tables.comparisons[(tables.comparisons["kind"] == "bits") & (tables.comparisons["language"] == "all")]
+    question = "What does quantisation cost?"
+    if rows.empty:
+        return Finding(question, "not varied", ["No system was evaluated at two precisions."])
+    sentences = []
+    bases = rows[rows["rank"].isna() & (rows["about"] == ADAPTERS)].copy()
+    for _, part in bases.groupby("model", sort=False):
+        first = part[part["value"].astype(int) == part["value"].astype(int).max()]
+        first = first[first["against_value"].astype(int) == first["against_value"].astype(int).min()]
+        said = []
+        for row in first.to_dict("records"):
+            cost = {"difference": -row["difference"], "low": -row["high"], "high": -row["low"]}
+            turned = {"better": "worse", "worse": "better"}.get(row["verdict"], row["verdict"])
+            said.append(f"{DECLARED[row['benchmark']].name} {points(cost)}, {turned}")
+        row = first.iloc[0]
+        sentences.append(
+            f"{row['against_label']}, in place of {row['value']}-bit, changes the mean over languages by: "
+            f"{'; '.join(said)}."
+        )
+    tuned = rows[rows["rank"].notna()]
+    for about in (ADAPTERS, SETTINGS):
+        sentences += _tally(tuned[tuned["about"] == about], "bits", "in the mean over all languages")
+    decided = bases["verdict"].value_counts()
+    better, worse = int(decided.get("better", 0)), int(decided.get("worse", 0))
+    answer = "undecided for untuned bases"
+    if better or worse:
+        answer = f"of {count(len(bases), 'comparison')} of untuned bases, more bits are better in {better}"
+        answer += f" and worse in {worse}"
+    return Finding(question, answer, sentences)
+
+
+def _tally(rows, kind: str, where: str) -> list[str]:
+    """Return a sentence that counts the verdicts of comparisons of one kind; none if there are none."""
+    if rows.empty:
+        return []
+    total, (what, first, second) = len(rows), _PAIRS[kind]
+    counts = rows["verdict"].value_counts()
+    better, worse, open_ = (int(counts.get(name, 0)) for name in ("better", "worse", "undecided"))
+    about = rows["about"].iloc[0]
+    return [
+        f"Of {count(total, 'comparison')} of {what} {where} ({about}), {first} {verb(better, 'is')} better in {better} "
+        f"and worse than {second} in {worse}; {open_} {verb(open_, 'is')} undecided."
+        if kind != "bits"
+        else f"Of {count(total, 'comparison')} of {what} in finetuned systems {where} ({about}), more bits are better "
+        f"in {better} and worse in {worse}; {open_} {verb(open_, 'is')} undecided."
+    ]
+
+
+def resources(tables: Tables) -> Finding:
+    """Return whether finetuning helps low-resource and hurts high-resource languages."""
+    question = "Does finetuning help low-resource and hurt high-resource languages?"
+    sentences, low, high = [], [], []
+    for scope, rows in leading(tables.effects):
+        parts = {name: _row(rows, "finetuning", name) for name in ("low", "high", "low - high")}
+        names = {"low": "low-resource languages", "high": "high-resource languages", "low - high": "their difference"}
+        said = [_clause(row, names[name]) for name, row in parts.items() if row is not None]
+        low, high = low + [parts["low"]], high + [parts["high"]]
+        if said:
+            sentences.append(f"{scope}, mean score change over adapters: {'; '.join(said)}.")
+        for name, missing in (("low", "low-resource (classes 0 to 2)"), ("high", "high-resource (classes 4 and 5)")):
+            if parts[name] is None and rows["kind"].eq("effect").any():
+                sentences.append(f"{scope} has no {missing} language, or too few adapters for an estimate.")
+    if not sentences:
+        return Finding(question, "nothing was finetuned", ["No adapter has been scored."])
+    answers = [_answer(low, "gain", "lose", "undecided"), _answer(high, "gain", "lose", "undecided")]
+    return Finding(question, f"low-resource: {answers[0]}; high-resource: {answers[1]}", sentences)
+
+
+def english(tables: Tables) -> Finding:
+    """Return what happened to English."""
+    question = "What happened to English?"
+    rows = tables.comparisons[
+        (tables.comparisons["kind"] == "base")
+        & (tables.comparisons["language"] == "en")
+        & (tables.comparisons["about"] == ADAPTERS)
+    ]
+    if rows.empty:
+        return Finding(question, "not measured", ["No adapter was evaluated in English beside its base."])
+    effects = [(scope, _row(part, "finetuning", "english")) for scope, part in leading(tables.effects)]
+    sentences = [
+        f"{scope}: mean change over adapters in {_clause(row, 'English')}." for scope, row in effects if row is not None
+    ]
+    for benchmark, part in rows.groupby("benchmark", sort=False):
+        better, worse = (part["verdict"] == "better").sum(), (part["verdict"] == "worse").sum()
+        lowest = part.loc[part["difference"].idxmin()]
+        sentences.append(
+            f"{DECLARED[benchmark].name}: of {count(len(part), 'adapter')}, {better} {verb(better, 'is')} better in "
+            f"English than the base and {worse} worse; {len(part) - better - worse} undecided. The lowest change is "
+            f"{points(lowest)}, n = {int(lowest['items'])}, {lowest['label']}: {_verdict(lowest)}."
+        )
+    answer = _answer([row for _, row in effects], "it gained", "it lost", "undecided")
+    return Finding(question, answer, sentences)
+
+
+def published(tables: Tables) -> Finding:
+    """Return how close finetuned systems come to published scores of larger models."""
+    question = "How close is it to the published large models?"
+    gaps = tables.gaps[tables.gaps["larger"].astype(bool)] if len(tables.gaps) else tables.gaps
+    if gaps.empty:
+        sample = (tables.scores["data_source"] == "sample").all()
+        why = "sample data are never held against them" if sample else "none is listed for these languages"
+        return Finding(question, "no published score to compare with", [f"There is no comparison: {why}."])
+    sentences, closed, total = [], 0, 0
+    for benchmark, part in gaps.groupby("benchmark", sort=False):
+        own = part[part["counted"].astype(bool)]
+        name = DECLARED[benchmark].name
+        if len(own):
+            over = int((own["difference"] > 0).sum())
+            closed, total = closed + over, total + len(own)
+            top = own.loc[own["gap_closed"].idxmax()]
+            sentences.append(
+                f"{name}: of {count(len(own), 'gap')} to larger models that {verb(len(own), 'is')} clearly there, "
+                f"{over} {verb(over, 'is')} closed by the estimate; the median share closed is "
+                f"{own['gap_closed'].median() * 100:.0f} %. The largest is {top['gap_closed'] * 100:.0f} % (95 % interval "
+                f"{top['low'] * 100:.0f} to {top['high'] * 100:.0f}), {top['label']} against {top['reference']} in "
+                f"{top['language_name']}."
+            )
+        rest = part[~part["counted"].astype(bool)]
+        reasons = [f"{len(rows)} {why}" for why, rows in rest.groupby("why_not", sort=True)]
+        if reasons:
+            sentences.append(f"{name}: {count(len(rest), 'row')} not counted ({'; '.join(reasons)}).")
+    answer = f"{closed} of {count(total, 'gap')} closed by the estimate" if total else "no gap can be counted"
+    return Finding(question, answer, sentences)
+
+
+def real(tables: Tables) -> Finding:
+    """Return which differences are more than chance."""
+    table = tables.comparisons
+    sentences = []
+    group = table["language"].isin(NAMES)
+    for kind in _PAIRS:
+        for about in (ADAPTERS, SETTINGS):
+            part = table[(table["kind"] == kind) & (table["about"] == about)]
+            for own, where in ((part[~group], "in single languages"), (part[group], "in means over languages")):
+                sentences += _tally(own, kind, where)
+    decided = table[table["verdict"].isin(["better", "worse"]) & (group | (table["kind"] == "base"))]
+    largest = decided.reindex(decided["difference"].abs().sort_values(ascending=False, kind="stable").index)
+    for row in largest.head(_LONGEST).to_dict("records"):
+        sentences.append(
+            f"{DECLARED[row['benchmark']].name}, {row['language_name']}: {row['label']} against {row['against_label']}, "
+            f"{points(row)}, adjusted {probability(row['p_holm'])}."
+        )
+    total = int(table["verdict"].isin(["better", "worse"]).sum())
+    if not len(table):
+        return Finding("Which differences are real?", "nothing was compared", ["There is no pair to compare."])
+    answer = f"{total:,} of {count(len(table), 'comparison')}, at Holm-adjusted p < 0.05"
+    sentences.append("Adjusted p values hold within a family; each row of the comparisons table names its own.")
+    return Finding("Which differences are real?", answer, sentences)
+
+
+def win_rates(table) -> Finding:
+    """Return AlpacaEval's win rates of adapters against their bases."""
+    row = table.iloc[0]
+    sentences = [
+        f"Judge {row['judge']} against the outputs of {row['reference']}, {count(int(row['items']), 'instruction')}: "
+        f"the highest win rate has {table.loc[table['score'].idxmax(), 'label']}, "
+        f"{scored(table.loc[table['score'].idxmax()])}."
+    ]
+    own = table[table["p_holm"].notna()] if "p_holm" in table else table.iloc[:0]
+    decided = own[own["p_holm"] < 0.05]
+    if len(own):
+        better, worse = (decided["difference"] > 0).sum(), (decided["difference"] < 0).sum()
+        sentences.append(
+            f"Of {count(len(own), 'adapter')}, {better} {verb(better, 'wins')} more often than "
+            f"the base and {worse} less; {len(own) - better - worse} undecided (Holm-adjusted)."
+        )
+    malformed = int(table["malformed"].sum())
+    if malformed:
+        sentences.append(f"{count(malformed, 'annotation')} could not be read and {verb(malformed, 'is')} left out.")
+    return Finding("Does it follow English instructions (AlpacaEval)?", percent(table["score"].max()), sentences)
+
+
+def trust(scores) -> Finding:
+    """Return what limits the scores: chance, unparsed answers, ties."""
+    sentences = []
+    for benchmark, part in scores.groupby("benchmark", sort=False):
+        name, unparsed = DECLARED[benchmark].name, int(part["unparsed"].sum())
+        if part["chance"].notna().any():
+            above = int((part["low"] > part["chance"]).sum())
+            sentences.append(
+                f"{name}: {above} of {count(len(part), 'cell')} (a system in a language) {verb(above, 'lies')} above "
+                f"chance ({percent(part['chance'].iloc[0])}) by the 95 % interval."
+            )
+        if part["scoring"].iloc[0] == "generation":
+            worst = part.loc[part["unparsed_share"].idxmax()]
+            said = f"{name}: {percent(unparsed / part['items'].sum())} of the generated answers could not be parsed"
+            if unparsed:
+                said += (
+                    f" and count as wrong; the most are {percent(worst['unparsed_share'])}, {worst['label']}, "
+                    f"{worst['language_name']}"
+                )
+            sentences.append(said + ".")
+        ties = int(part["ties"].sum())
+        if ties:
+            sentences.append(f"{name}: {count(ties, 'answer')} tied between options and share the credit.")
+    known = scores[scores["chance"].notna()]
+    answer = "no benchmark with a chance level"
+    if len(known):
+        answer = f"{int((known['low'] > known['chance']).sum()):,} of {count(len(known), 'cell')} above chance"
+    return Finding("How far can the scores be trusted?", answer, sentences)
+
+
+def claims(effects) -> list[dict]:
+    """Return the paper's claims on the widest scope of each measurement: scope, claim, statement, verdict, evidence."""
+    found = []
+    for scope, rows in leading(effects):
+        for row in rows[rows["kind"] == "hypothesis"].to_dict("records"):
+            adjusted = row["p_holm"] if row["p_holm"] == row["p_holm"] else None
+            found.append(
+                {"scope": scope, "p_holm": "" if adjusted is None else probability(adjusted)}
+                | {key: row[key] for key in ("claim", "statement", "verdict", "evidence")}
+            )
+    return found

@@ -140,7 +140,7 @@ def test_rank_is_judged_only_from_three_seeds():
         assert found["a: rank"]["verdict"] == verdict
         decided = {(row["term"], row["group"]): row for row in effects.decide(rows, "x")}
         assert decided["rank", "low"]["verdict"] == {"undecided": "undecided", "supported": "positive"}[verdict]
-    assert "2 seed(s) a setting" in effects.lacks(
+    assert "2 seeds a setting" in effects.lacks(
         changed(adapters_of(grid(seeds=(0, 1))), np.zeros((8, 4)), cells),
         design.Term("rank", "", np.zeros(8)),
         design.language_groups(cells)["low"],

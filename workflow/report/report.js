@@ -175,6 +175,7 @@ function show() {
   ];
   table = new DataTable(element("cells"), {
     data: systems, columns, paging: false, searching: false, info: false, autoWidth: false,
+    layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null },
     order: order.filter(([column]) => column < columns.length).length ? order : [[0, "asc"]],
     createdRow: (row) => row.firstChild.setAttribute("scope", "row"),
     language: { emptyTable: "No system is chosen." },
@@ -301,7 +302,7 @@ function itemTable(content, own, base, code, test) {
   element("items-body").replaceChildren(node);
   const searched = (item) => JSON.stringify(content.items[item]) + (own.raw?.[item] ?? "");
   const column = (title, width, shown, plain) => ({
-    title, width, data: null, orderable: Boolean(plain === own.credit),
+    title, width, className: "part", data: null, orderable: Boolean(plain === own.credit),
     render: (_, type, item) => (type === "display" ? shown(item) : plain === own.credit ? own.credit[item] : searched(item)),
   });
   new DataTable(node, {
@@ -320,7 +321,7 @@ const text = (words, code, extra = "") => `<div class="text ${extra}" lang="${co
 
 function prompt(content, item, code) {
   const { id, prompt: words } = content.items[item];
-  return `<div class="small">Item ${escaped(String(id))}</div>${text(words, code, "prompt")}`;
+  return `<div class="small">Item ${escaped(String(id))}</div>${words.trim() ? text(words, code, "prompt") : '<div class="small">Nothing stands before the options.</div>'}`;
 }
 
 function answer(content, own, item, code) {

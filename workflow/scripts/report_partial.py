@@ -28,9 +28,7 @@ def tables(study: Existing, folder: str) -> list[str]:
     for kind, suffix in (("scores", "csv"), ("comparisons", "csv"), ("gaps", "csv"), ("resampled", "npy")):
         options += [f"--{kind}", *(f"{folder}/{name}_{kind}.{suffix}" for name in study.benchmarks)]
     analyse.main(options)
-    return [
-        part for kind in ("scores", "comparisons", "gaps", "effects") for part in (f"--{kind}", f"{folder}/{kind}.csv")
-    ]
+    return [part for kind in report.TABLES for part in (f"--{kind}", f"{folder}/{kind}.csv")]
 
 
 def items(study: Existing) -> list[str]:

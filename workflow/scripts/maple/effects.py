@@ -10,6 +10,7 @@ bootstrap over items.
 from maple import groups, statistics, variance
 from maple.design import Changes, Group, Term, language_groups, terms
 from maple.pairs import FEWEST_SEEDS
+from maple.words import count
 
 # Fewer languages than this are those languages, not their class.
 FEWEST_LANGUAGES = 3
@@ -58,11 +59,11 @@ def lacks(changes: Changes, term: Term, group: Group) -> str:
     if term.weights is None:
         return "this grid does not vary it apart from others"
     if term.name != "finetuning" and changes.seeds < FEWEST_SEEDS:
-        return f"{changes.seeds} seed(s) a setting; {FEWEST_SEEDS} are needed"
+        return f"{count(changes.seeds, 'seed')} a setting; {FEWEST_SEEDS} are needed"
     if len(changes.adapters) < FEWEST_ADAPTERS:
-        return f"{len(changes.adapters)} adapter(s); {FEWEST_ADAPTERS} are needed"
+        return f"{count(len(changes.adapters), 'adapter')}; {FEWEST_ADAPTERS} are needed"
     if group.name != "english" and group.languages < FEWEST_LANGUAGES:
-        return f"{group.languages} language(s); {FEWEST_LANGUAGES} are needed"
+        return f"{count(group.languages, 'language')}; {FEWEST_LANGUAGES} are needed"
     return ""
 
 

@@ -1,7 +1,7 @@
 """What a study found, as sentences computed from its tables, each with its uncertainty.
 
-A finding is a question, a short answer, and the sentences behind it. Nothing here tests anything: verdicts and intervals
-are those of the tables (docs/analysis.md).
+A finding is a question, a short answer, and the sentences behind it. Nothing here tests anything: verdicts and
+intervals are those of the tables (docs/analysis.md).
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,13 @@ from maple.pairs import ADAPTERS, SETTINGS
 from maple.words import count, listed, percent, points, probability, scored, verb
 
 _SETTING = ["model", "bits", "data", "method", "rank"]
+# Kind of a comparison: what is compared, and which side of it is better or worse.
 _PAIRS = {
-    "base": ("adapters with their bases", "finetuned", "untuned"),
-    "rank": ("a higher rank with a lower one", "the higher rank", "the lower"),
-    "bits": ("more bits with fewer", "more bits", "fewer"),
-    "data": ("one data set with another", "the data set later in the alphabet", "the earlier one"),
-    "reference": ("finetuned systems with published scores", "finetuned", "the published score"),
+    "base": ("adapters with their bases", "the adapter"),
+    "rank": ("a higher rank with a lower one", "the higher rank"),
+    "bits": ("a higher precision with a lower one", "the higher precision"),
+    "data": ("two data sets", "the later by name"),
+    "reference": ("finetuned systems with published scores", "the finetuned system"),
 }
 # More than this many of the same kind are not listed one by one.
 _LONGEST = 6
@@ -149,10 +150,12 @@ def _highest(tables: Tables) -> list[str]:
         means = part.groupby(_SETTING, dropna=False)["score"].mean().sort_values(ascending=False)
         labels = part.drop_duplicates(_SETTING).set_index(_SETTING)["label"].str.replace(r", seed \d+$", "", regex=True)
         languages = part["language"].nunique()
-        said = (
-            f"{DECLARED[benchmark].name}: the highest mean over {count(languages, 'language')} has "
-            f"{labels[means.index[0]]}, {percent(means.iloc[0])}"
-        )
+        name, over = DECLARED[benchmark].name, f"mean over {count(languages, 'language')}"
+        shared = int((means == means.iloc[0]).sum())
+        if shared > 1:
+            sentences.append(f"{name}: {shared} settings share the highest {over}, {percent(means.iloc[0])}.")
+            continue
+        said = f"{name}: the highest {over} has {labels[means.index[0]]}, {percent(means.iloc[0])}"
         if len(means) > 1:
             said += f", before {labels[means.index[1]]}, {percent(means.iloc[1])}"
         row = _against_base(tables.comparisons, benchmark, means.index[0])
@@ -220,17 +223,18 @@ def _tally(rows, kind: str, where: str) -> list[str]:
     """Return a sentence that counts the verdicts of comparisons of one kind; none if there are none."""
     if rows.empty:
         return []
-    total, (what, first, second) = len(rows), _PAIRS[kind]
-    counts = rows["verdict"].value_counts()
-    better, worse, open_ = (int(counts.get(name, 0)) for name in ("better", "worse", "undecided"))
-    about = rows["about"].iloc[0]
+    what, first = _PAIRS[kind]
+    better, worse, undecided = _counts(rows)
     return [
-        f"Of {count(total, 'comparison')} of {what} {where} ({about}), {first} {verb(better, 'is')} better in {better} "
-        f"and worse than {second} in {worse}; {open_} {verb(open_, 'is')} undecided."
-        if kind != "bits"
-        else f"Of {count(total, 'comparison')} of {what} in finetuned systems {where} ({about}), more bits are better "
-        f"in {better} and worse in {worse}; {open_} {verb(open_, 'is')} undecided."
+        f"Of {count(len(rows), 'comparison')} of {what} {where} ({rows['about'].iloc[0]}), {first} is better in "
+        f"{better} and worse in {worse}; {undecided} undecided."
     ]
+
+
+def _counts(rows) -> list[str]:
+    """Return how many comparisons are better, worse and undecided, in digits or as none."""
+    found = rows["verdict"].value_counts()
+    return [f"{found[name]:,}" if name in found else "none" for name in ("better", "worse", "undecided")]
 
 
 def resources(tables: Tables) -> Finding:
@@ -268,11 +272,11 @@ def english(tables: Tables) -> Finding:
         f"{scope}: mean change over adapters in {_clause(row, 'English')}." for scope, row in effects if row is not None
     ]
     for benchmark, part in rows.groupby("benchmark", sort=False):
-        better, worse = (part["verdict"] == "better").sum(), (part["verdict"] == "worse").sum()
+        better, worse, undecided = _counts(part)
         lowest = part.loc[part["difference"].idxmin()]
         sentences.append(
-            f"{DECLARED[benchmark].name}: of {count(len(part), 'adapter')}, {better} {verb(better, 'is')} better in "
-            f"English than the base and {worse} worse; {len(part) - better - worse} undecided. The lowest change is "
+            f"{DECLARED[benchmark].name}: of {count(len(part), 'adapter')}, better in English than the base {better}, "
+            f"worse {worse}, undecided {undecided}. The lowest change is "
             f"{points(lowest)}, n = {int(lowest['items'])}, {lowest['label']}: {_verdict(lowest)}."
         )
     answer = _answer([row for _, row in effects], "it gained", "it lost", "undecided")
@@ -295,11 +299,12 @@ def published(tables: Tables) -> Finding:
             over = int((own["difference"] > 0).sum())
             closed, total = closed + over, total + len(own)
             top = own.loc[own["gap_closed"].idxmax()]
+            share, low, high = (f"{top[column] * 100:.0f}" for column in ("gap_closed", "low", "high"))
             sentences.append(
                 f"{name}: of {count(len(own), 'gap')} to larger models that {verb(len(own), 'is')} clearly there, "
                 f"{over} {verb(over, 'is')} closed by the estimate; the median share closed is "
-                f"{own['gap_closed'].median() * 100:.0f} %. The largest is {top['gap_closed'] * 100:.0f} % (95 % interval "
-                f"{top['low'] * 100:.0f} to {top['high'] * 100:.0f}), {top['label']} against {top['reference']} in "
+                f"{own['gap_closed'].median() * 100:.0f} %. The largest is {share} % (95 % interval "
+                f"{low} to {high}), {top['label']} against {top['reference']} in "
                 f"{top['language_name']}."
             )
         rest = part[~part["counted"].astype(bool)]
@@ -317,15 +322,15 @@ def real(tables: Tables) -> Finding:
     group = table["language"].isin(NAMES)
     for kind in _PAIRS:
         for about in (ADAPTERS, SETTINGS):
-            part = table[(table["kind"] == kind) & (table["about"] == about)]
-            for own, where in ((part[~group], "in single languages"), (part[group], "in means over languages")):
-                sentences += _tally(own, kind, where)
+            chosen = (table["kind"] == kind) & (table["about"] == about)
+            sentences += _tally(table[chosen & ~group], kind, "in single languages")
+            sentences += _tally(table[chosen & group], kind, "in means over languages")
     decided = table[table["verdict"].isin(["better", "worse"]) & (group | (table["kind"] == "base"))]
     largest = decided.reindex(decided["difference"].abs().sort_values(ascending=False, kind="stable").index)
     for row in largest.head(_LONGEST).to_dict("records"):
         sentences.append(
-            f"{DECLARED[row['benchmark']].name}, {row['language_name']}: {row['label']} against {row['against_label']}, "
-            f"{points(row)}, adjusted {probability(row['p_holm'])}."
+            f"{DECLARED[row['benchmark']].name}, {row['language_name']}: {row['label']} against "
+            f"{row['against_label']}, {points(row)}, adjusted {probability(row['p_holm'])}."
         )
     total = int(table["verdict"].isin(["better", "worse"]).sum())
     if not len(table):

@@ -3,6 +3,7 @@
 from maple import effects, statistics
 from maple.design import Changes, language_groups
 from maple.pairs import FEWEST_SEEDS
+from maple.words import count
 
 
 def above(row: dict) -> float:
@@ -34,7 +35,7 @@ def _slope(rows: dict, term: str, unit: str) -> dict:
     row = rows.get((term, "low"))
     if row is None or "p" not in row:
         return {"evidence": f"no low-resource language, or no two values of {term} beside others"}
-    words = f"{_points(row)} per doubling of the {unit} in {row['languages']} low-resource language(s)"
+    words = f"{_points(row)} per doubling of the {unit} in {count(row['languages'], 'low-resource language')}"
     facts = {key: row[key] for key in ("estimate", "low", "high", "languages")}
     if row["evidence"]:
         return facts | {"evidence": f"{row['evidence']}; {words}"}

@@ -51,7 +51,7 @@ def figure(path: Path) -> dict:
     """Return a figure with its title and caption, ready to show."""
     image = path.read_bytes()
     benchmark, name = _parts(path.stem)
-    title = name.replace("_", " ")
+    title = name.replace("_", " ").replace("by lang", "by language")
     return {
         "name": path.stem,
         "title": f"{DECLARED[benchmark].name} {title}" if benchmark else title[:1].upper() + title[1:],

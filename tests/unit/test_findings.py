@@ -1,0 +1,180 @@
+"""The report's sentences, on tables planted by hand."""
+
+import pandas as pd
+from tables import claim, comparison, effect, scores, study, system
+
+from maple import explorer, findings
+
+BASE, RANK8, RANK64 = system(), system(rank=8), system(rank=64)
+CELLS = {BASE: (0.50, 0.40), RANK8: (0.51, 0.44), RANK64: (0.52, 0.47)}
+
+
+def sentence(finding, start):
+    found = [part for part in finding.sentences if part.startswith(start)]
+    assert len(found) == 1, finding.sentences
+    return found[0]
+
+
+def test_a_real_effect_of_rank_is_said_with_its_interval():
+    rows = [effect("rank", "all", 0.012, "positive", 0.0005), effect("rank", "low", -0.004, "undecided", 0.2)]
+    found = findings.best(study(scores(CELLS), effects=rows))
+    assert found.answer == "rank: a higher one; precision: not varied"
+    assert sentence(found, "XNLI: per doubling") == (
+        "XNLI: per doubling of the rank, the score changes: in the mean over all languages +1.20 points (95 % interval "
+        "+0.90 to +1.50), positive (adjusted p < 0.001); in low-resource ones −0.40 points (95 % interval −0.70 to "
+        "−0.10), undecided (chance explains it, adjusted p = 0.20)."
+    )
+    assert "The precision cannot be judged: this grid does not vary it by itself." in found.sentences
+
+
+def test_an_effect_that_lacks_seeds_is_undecided_and_says_why():
+    rows = [effect("bits", "all", 0.02, evidence="1 seed a setting; 3 are needed", p_holm=float("nan"))]
+    found = findings.best(study(scores(CELLS), effects=rows))
+    assert found.answer == "rank: not varied; precision: undecided"
+    assert "undecided (1 seed a setting; 3 are needed)" in sentence(found, "XNLI: per doubling of the bits")
+
+
+def test_measurements_that_contradict_each_other_are_not_averaged():
+    other = {"scope": "xquad", "benchmarks": "xquad", "scoring": "generation"}
+    rows = [effect("rank", "all", 0.01, "positive", 0.01), effect("rank", "all", -0.01, "negative", 0.01, **other)]
+    assert findings.best(study(scores(CELLS), effects=rows)).answer.startswith("rank: the measurements disagree")
+
+
+def test_the_scope_over_all_benchmarks_of_a_measurement_leads():
+    wide = {"scope": "all by likelihood", "benchmarks": "xnli xcopa"}
+    rows = [effect("rank", "all", 0.01, "positive", 0.01), effect("rank", "all", 0.001, **wide)]
+    found = findings.best(study(scores(CELLS), effects=rows))
+    assert found.answer.startswith("rank: undecided")
+    assert sentence(found, "XNLI and XCOPA together (by likelihood): per doubling of the rank")
+
+
+def test_the_best_setting_is_compared_with_its_base():
+    row = comparison("base", RANK64, BASE, "all", 0.045, 0.01)
+    found = findings.best(study(scores(CELLS), [row]))
+    assert sentence(found, "XNLI: the highest mean") == (
+        "XNLI: the highest mean over 2 languages has Tiny, 16-bit, LoRA rank 64, 49.5 %, before Tiny, 16-bit, LoRA "
+        "rank 8, 47.5 %; against its base that is +4.5 points (95 % interval +3.5 to +5.5), better (adjusted p = 0.010)."
+    )
+
+
+def test_settings_with_equal_means_share_the_first_place():
+    found = findings.best(study(scores({BASE: (0.4, 0.5), RANK8: (0.5, 0.4)})))
+    assert found.sentences[-1] == "XNLI: 2 settings share the highest mean over 2 languages, 45.0 %."
+
+
+def test_what_quantisation_costs_turns_the_comparison_round():
+    four = system(bits=4)
+    cells = CELLS | {four: (0.47, 0.38)}
+    row = comparison("bits", BASE, four, "all", 0.025, 0.01)
+    tuned = comparison("bits", RANK8, system(bits=4, rank=8), "all", 0.01, 0.9)
+    found = findings.quantisation(study(scores(cells), [row, tuned]))
+    assert found.answer == "of 1 comparison of untuned bases, more bits are better in 1 and worse in 0"
+    assert found.sentences == [
+        "Tiny, 4-bit, untuned, in place of 16-bit, changes the mean over languages by: XNLI −2.5 points (95 % interval "
+        "−3.5 to −1.5), worse.",
+        "Of 1 comparison of a higher precision with a lower one in the mean over all languages (these systems), the "
+        "higher precision is better in none and worse in none; 1 undecided.",
+    ]
+
+
+def test_low_and_high_resource_languages_get_an_answer_each():
+    rows = [effect("finetuning", "low", 0.03, "positive", 0.001), effect("finetuning", "high", -0.02, "negative", 0.03)]
+    found = findings.resources(study(scores(CELLS), effects=rows))
+    assert found.answer == "low-resource: gain; high-resource: lose"
+    assert "low-resource languages +3.00 points" in found.sentences[0] and "−2.00 points" in found.sentences[0]
+
+
+def test_english_counts_adapters_and_names_the_lowest():
+    rows = [comparison("base", RANK8, BASE, "en", -0.03, 0.01), comparison("base", RANK64, BASE, "en", 0.01, 0.9)]
+    found = findings.english(study(scores(CELLS), rows, [effect("finetuning", "english", -0.01, "negative", 0.02)]))
+    assert found.answer == "it lost"
+    assert found.sentences[1] == (
+        "XNLI: of 2 adapters, better in English than the base none, worse 1, undecided 1. The lowest change is −3.0 "
+        "points (95 % interval −4.0 to −2.0), n = 100, Tiny, 16-bit, LoRA rank 8: worse (adjusted p = 0.010)."
+    )
+
+
+def gap(counted=True, closed=0.4, difference=-0.1, why=""):
+    return {"benchmark": "xnli", "larger": True, "counted": counted, "gap_closed": closed, "difference": difference,
+            "low": closed - 0.2, "high": closed + 0.2, "label": "Tiny, 16-bit, LoRA rank 8", "reference": "GPT-4",
+            "language_name": "Swahili", "why_not": why}  # fmt: skip
+
+
+def test_flagged_scores_are_not_counted_as_closed():
+    table = [gap(), gap(closed=1.2, difference=0.05), gap(False, difference=0.3, why="flagged: below chance")]
+    found = findings.published(study(scores(CELLS), gaps=table))
+    assert found.answer == "1 of 2 gaps closed by the estimate"
+    assert found.sentences == [
+        "XNLI: of 2 gaps to larger models that are clearly there, 1 is closed by the estimate; the median share closed "
+        "is 80 %. The largest is 120 % (95 % interval 100 to 140), Tiny, 16-bit, LoRA rank 8 against GPT-4 in Swahili.",
+        "XNLI: 1 row not counted (1 flagged: below chance).",
+    ]
+
+
+def test_sample_data_are_not_held_against_published_scores():
+    found = findings.published(study(scores(CELLS, data_source="sample")))
+    assert found.sentences == ["There is no comparison: sample data are never held against them."]
+
+
+def test_real_differences_are_counted_by_family_level_and_the_largest_named():
+    rows = [comparison("base", RANK64, BASE, "sw", 0.07, 0.001), comparison("base", RANK8, BASE, "en", 0.01, 0.9)]
+    found = findings.real(study(scores(CELLS), rows))
+    assert found.answer == "1 of 2 comparisons, at Holm-adjusted p < 0.05"
+    assert found.sentences[:2] == [
+        "Of 2 comparisons of adapters with their bases in single languages (these systems), the adapter is better in 1 "
+        "and worse in none; 1 undecided.",
+        "XNLI, Swahili: Tiny, 16-bit, LoRA rank 64 against Tiny, 16-bit, untuned, +7.0 points (95 % interval +6.0 to "
+        "+8.0), adjusted p = 0.001.",
+    ]
+
+
+def test_unparsed_answers_and_chance():
+    written = scores({RANK8: (0.2, 0.1)}, "xquad", scoring="generation", metric="f1", chance=float("nan"))
+    written.loc[1, ["unparsed", "unparsed_share"]] = 10, 0.1
+    found = findings.trust(pd.concat([scores(CELLS), written]))
+    assert found.answer == "5 of 6 cells above chance"
+    assert found.sentences == [
+        "XNLI: 5 of 6 cells (a system in a language) lie above chance (33.3 %) by the 95 % interval.",
+        "XQuAD: 5.0 % of the generated answers could not be parsed and count as wrong; the most are 10.0 %, Tiny, "
+        "16-bit, LoRA rank 8, Swahili.",
+    ]
+
+
+def test_a_study_of_bases_alone_says_what_it_cannot_say():
+    tables = study(scores({BASE: (0.5, 0.4)}))
+    found = {finding.question: finding.answer for finding in findings.findings(tables)}
+    assert found["Does finetuning help low-resource and hurt high-resource languages?"] == "nothing was finetuned"
+    assert found["Which differences are real?"] == "nothing was compared"
+    assert findings.claims(tables.effects) == []
+
+
+def test_claims_keep_verdict_and_evidence():
+    rows = [claim("c", "supported", "tiny on sample: −1.2 points", 0.004), claim("d", evidence="2 adapters")]
+    found = findings.claims(study(scores(CELLS), effects=rows).effects)
+    assert [(row["claim"], row["verdict"], row["p_holm"]) for row in found] == [
+        ("c", "supported", "p = 0.004"),
+        ("d", "undecided", ""),
+    ]
+
+
+def test_win_rates():
+    row = {"judge": "j", "reference": "r", "items": 1, "malformed": 1, "low": 0.1, "high": 0.4, "difference": 0.1}
+    table = pd.DataFrame(
+        [row | {"label": "base", "score": 0.2, "p_holm": None}, row | {"label": "a", "score": 0.3, "p_holm": 0.01}]
+    )
+    found = findings.win_rates(table)
+    assert found.sentences == [
+        "Judge j against the outputs of r, 1 instruction: the highest win rate has a, 30.0 % (95 % interval 10.0 to 40.0).",
+        "Of 1 adapter, 1 wins more often than the base and 0 less; 0 undecided (Holm-adjusted).",
+        "2 annotations could not be read and are left out.",
+    ]
+
+
+def test_the_explorer_has_a_place_for_what_is_missing():
+    table = scores(CELLS)
+    table = table[~((table["system"] == RANK8.path) & (table["language"] == "sw"))]
+    tables = study(table, [comparison("base", RANK8, BASE, "en", 0.01, 0.9)])
+    found = explorer.summary(tables, "report")["benchmarks"][0]
+    assert found["score"] == [500, 400, 510, None, 520, 470]
+    assert found["change"] == [None, None, 10, None, None, None]
+    assert found["verdict"] == [None, None, 0, None, None, None]

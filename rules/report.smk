@@ -22,9 +22,8 @@ for name in STUDY.benchmarks:
             spec=checked(STUDY.shown_items_spec, name),
             code=STUDY.code("report_items"),
             prompts=STUDY.prompts(name),
-            languages=STUDY.config["benchmarks"][name]["languages"],
         shell:
-            f"{RUN}/report_items.py --spec {{params.spec:q}} --code {{params.code}} --items {{input.benchmark_index}} --prompts {{params.prompts}} --predictions {{input.predictions}} --scores {{input.scores}} --languages {{params.languages}} --out {{output.index}} --log {{log}}"
+            f"{RUN}/report_items.py --spec {{params.spec:q}} --code {{params.code}} --items {{input.benchmark_index}} --prompts {{params.prompts}} --predictions {{input.predictions}} --scores {{input.scores}} --index {{output.index}} --out {{output.shown}} --log {{log}}"
 
 
 rule report:

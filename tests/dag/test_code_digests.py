@@ -11,7 +11,7 @@ from maple import digests
 
 ALPACA = {"prepare_alpaca_eval", "predict_alpaca_eval", "judge", "score_alpaca_eval", "gather_alpaca_eval"}
 COMMANDS = ["prepare_model", "prepare_instructions", "prepare_benchmark", "finetune", "predict", "score", "gather",
-            "compare", "analyse", "plot_by_lang", "plot_training", "report", *sorted(ALPACA)]  # fmt: skip
+            "compare", "analyse", "plot_by_lang", "plot_training", "report", "report_items", *sorted(ALPACA)]  # fmt: skip
 EVERY = set(COMMANDS)
 # What loads a system and runs it.
 RUNS = {"predict", "predict_alpaca_eval"}
@@ -21,8 +21,8 @@ NOTICED_BY = {
     "errors": set(),
     "files": EVERY,
     "logs": set(),
-    "canonical": EVERY - {"analyse", "plot_by_lang", "report"},
-    "manifests": EVERY - {"analyse", "plot_by_lang", "report"},
+    "canonical": EVERY - {"analyse", "plot_by_lang"},
+    "manifests": EVERY - {"analyse", "plot_by_lang"},
     "systems": {"gather", "compare", "analyse", "report", "gather_alpaca_eval"},
     "languages": {"prepare_benchmark", "prepare_instructions", "compare"},
     "benchmarks": EVERY - {"prepare_model", "finetune", "predict", "plot_training"} - ALPACA,
@@ -50,7 +50,7 @@ NOTICED_BY = {
     "fused_lora": {"finetune"} | RUNS,
     "checkpoints": {"finetune"},
     "master_weights": {"finetune"},
-    "prompts": {"predict"},
+    "prompts": {"predict", "report_items"},
     "requests": RUNS,
     "tries": RUNS,
     "engine": RUNS,
@@ -61,7 +61,7 @@ NOTICED_BY = {
     "spans": {"score"},
     "statistics": {"score", "compare", "analyse", "score_alpaca_eval", "gather_alpaca_eval"},
     "variance": {"compare", "analyse"},
-    "item_tables": {"compare"},
+    "item_tables": {"compare", "report_items"},
     "scored": {"compare"},
     "comparisons": {"compare"},
     "references": {"compare"},
@@ -73,6 +73,13 @@ NOTICED_BY = {
     "hypotheses": {"analyse"},
     "latex": {"analyse"},
     "paper": {"analyse"},
+    "words": {"analyse", "report"},
+    "findings": {"report"},
+    "explorer": {"report"},
+    "origin": {"report"},
+    "page": {"report"},
+    "shown_items": {"report_items"},
+    "existing": set(),
     "plots": {"plot_by_lang", "plot_training"},
     "alpaca_eval_items": {"prepare_alpaca_eval"},
     "alpaca_eval_outputs": {"predict_alpaca_eval"},

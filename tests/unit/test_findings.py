@@ -53,7 +53,8 @@ def test_the_best_setting_is_compared_with_its_base():
     found = findings.best(study(scores(CELLS), [row]))
     assert sentence(found, "XNLI: the highest mean") == (
         "XNLI: the highest mean over 2 languages has Tiny, 16-bit, LoRA rank 64, 49.5 %, before Tiny, 16-bit, LoRA "
-        "rank 8, 47.5 %; against its base that is +4.5 points (95 % interval +3.5 to +5.5), better (adjusted p = 0.010)."
+        "rank 8, 47.5 %; against its base that is +4.5 points (95 % interval +3.5 to +5.5), better (adjusted p = "
+        "0.010)."
     )
 
 
@@ -164,7 +165,8 @@ def test_win_rates():
     )
     found = findings.win_rates(table)
     assert found.sentences == [
-        "Judge j against the outputs of r, 1 instruction: the highest win rate has a, 30.0 % (95 % interval 10.0 to 40.0).",
+        "Judge j against the outputs of r, 1 instruction: the highest win rate has a, 30.0 % (95 % interval 10.0 to "
+        "40.0).",
         "Of 1 adapter, 1 wins more often than the base and 0 less; 0 undecided (Holm-adjusted).",
         "2 annotations could not be read and are left out.",
     ]

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from maple import explorer, findings, origin, page
 from maple.benchmarks import DECLARED
-from maple.config import ROOT
 from maple.files import read_json, replaced
 from maple.logs import add_log_argument, log, run, setup_logging
 from maple.words import percent, points, probability
@@ -26,7 +25,7 @@ def benchmark_rows(scores, declared: dict) -> list[dict]:
                 "source": source[0],
                 "scoring": first["scoring"],
                 "prompts": source[1],
-                "text": (ROOT / source[1]).read_text(encoding="utf-8"),
+                "text": Path(source[1]).read_text(encoding="utf-8"),
                 "shots": int(first["shots"]),
                 "languages": len(items),
                 "items": f"{items.min():,}" if items.min() == items.max() else f"{items.min():,} to {items.max():,}",

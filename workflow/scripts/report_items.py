@@ -38,7 +38,7 @@ def make(args, spec: dict, languages: list[str], keys: dict[str, str], systems: 
             "items": items,
             "answers": answered,
         }
-        path = args.out.parent / f"{language}.js"
+        path = args.index.parent / f"{language}.js"
         entries[path.name] = shown_items.write(path, content) | {"key": keys[language]}
     return entries
 
@@ -53,8 +53,8 @@ def main(argv=None) -> int:
     for name in ("predictions", "scores"):
         words = f"{name} of each system, in the order of the spec's systems"
         parser.add_argument(f"--{name}", required=True, nargs="+", type=Path, help=words)
-    parser.add_argument("--languages", required=True, nargs="+", help="codes to show")
-    parser.add_argument("--out", required=True, type=Path, help="index to write; one script a language goes beside it")
+    parser.add_argument("--index", required=True, type=Path, help="index to write")
+    parser.add_argument("--out", required=True, nargs="+", type=Path, help="one script per language, named <code>.js")
     add_log_argument(parser)
     args = parser.parse_args(argv)
     setup_logging(args.log)
@@ -63,15 +63,15 @@ def main(argv=None) -> int:
     predictions = {system: read_json(path) for system, path in systems.items()}
     scores = {system: read_json(path) for system, path in zip(systems, args.scores, strict=True)}
     keys = shown_items.keys(read_json(args.items), predictions, scores, PromptSet(args.prompts), args.code)
-    earlier = read_json(args.out)["files"] if args.out.is_file() else {}
+    earlier = read_json(args.index)["files"] if args.index.is_file() else {}
     kept = {}
     for language, key in keys.items():
         name = f"{language}.js"
         entry = earlier.get(name)
-        if entry and entry["key"] == key and not manifests.damage(args.out.parent, {name: entry}):
+        if entry and entry["key"] == key and not manifests.damage(args.index.parent, {name: entry}):
             kept[name] = entry
-            os.utime(args.out.parent / name)
-    missing = [language for language in args.languages if f"{language}.js" not in kept]
+            os.utime(args.index.parent / name)
+    missing = [path.stem for path in args.out if path.name not in kept]
     for language in missing:
         if language not in keys:
             raise UserError(f"{args.items}: no items or no predictions for {language!r}: run the predictions first")
@@ -79,7 +79,7 @@ def main(argv=None) -> int:
     made = make(args, spec, missing, keys, systems) if missing else {}
     inputs = {"items": manifests.identity(read_json(args.items))}
     inputs |= {f"predictions of {system}": manifests.identity(index) for system, index in predictions.items()}
-    manifests.write(args.out, spec=args.spec, code=args.code, inputs=inputs, files=kept | made)
+    manifests.write(args.index, spec=args.spec, code=args.code, inputs=inputs, files=kept | made)
     return 0
 
 

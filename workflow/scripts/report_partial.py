@@ -39,8 +39,7 @@ def items(study: Existing) -> list[str]:
         options += ["--items", study.items_index(name), "--prompts", study.prompts(name)]
         options += ["--predictions", *(study.predictions_index(system, name) for system in systems)]
         options += ["--scores", *(study.scores(system, name) for system in systems)]
-        options += ["--languages", *study.config["benchmarks"][name]["languages"]]
-        report_items.main([*options, "--out", study.shown_items_index(name)])
+        report_items.main([*options, "--index", study.shown_items_index(name), "--out", *study.shown_items(name)])
     return ["--items", *(study.shown_items_index(name) for name in study.benchmarks)]
 
 

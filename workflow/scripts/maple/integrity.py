@@ -63,6 +63,12 @@ def nodes(study) -> list[Node]:
             inputs = {"predictions": path}
             spec = study.score_spec(name)
             found.append(Node(study.scores(system.path, name), f"score_{name}", spec, study.code("score"), inputs))
+    for name in study.benchmarks:
+        inputs = {"items": study.items_index(name)}
+        for system in study.systems:
+            inputs[f"predictions of {system.path}"] = study.predictions_index(system.path, name)
+        path, spec = study.shown_items_index(name), study.shown_items_spec(name)
+        found.append(Node(path, f"report_items_{name}", spec, study.code("report_items"), inputs))
     return found + [Node(*part) for part in AlpacaEval(study).manifests()]
 
 

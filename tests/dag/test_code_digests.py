@@ -11,7 +11,8 @@ from maple import digests
 
 ALPACA = {"prepare_alpaca_eval", "predict_alpaca_eval", "judge", "score_alpaca_eval", "gather_alpaca_eval"}
 COMMANDS = ["prepare_model", "prepare_instructions", "prepare_benchmark", "finetune", "predict", "score", "gather",
-            "compare", "analyse", "plot_by_lang", "plot_training", "report", "report_items", *sorted(ALPACA)]  # fmt: skip
+            "compare", "analyse", "plot_by_lang", "plot_training", "report", "report_items",
+            *sorted(ALPACA)]  # fmt: skip
 EVERY = set(COMMANDS)
 # What loads a system and runs it.
 RUNS = {"predict", "predict_alpaca_eval"}
@@ -75,6 +76,7 @@ NOTICED_BY = {
     "paper": {"analyse"},
     "words": {"analyse", "report"},
     "findings": {"report"},
+    "verdicts": {"report"},
     "explorer": {"report"},
     "origin": {"report"},
     "page": {"report"},

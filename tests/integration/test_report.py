@@ -163,6 +163,8 @@ def test_the_report_of_a_study_that_ran(finished, tmp_path):
     path = finished.folder / "results/report.html"
     with browser.opened(path, tmp_path) as (page, seen):
         assert "Sample data" in page.locator(".caveat").first.inner_text()
+        row = page.locator("[aria-label=Benchmarks] tbody tr").inner_text()
+        assert row.split("\t") == ["XNLI", "sample", "likelihood", "config/prompts/xnli/native.yaml", "0", "2", "6"]
         open_items(page, "sw", 1)
         assert page.locator("#items-table tbody tr").count() == 6
         shown = page.locator("#items-table .prompt, #items-table .option .text").all_inner_texts()

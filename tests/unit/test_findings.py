@@ -3,7 +3,7 @@
 import pandas as pd
 from tables import claim, comparison, effect, scores, study, system
 
-from maple import explorer, findings
+from maple import explorer, findings, verdicts
 
 BASE, RANK8, RANK64 = system(), system(rank=8), system(rank=64)
 CELLS = {BASE: (0.50, 0.40), RANK8: (0.51, 0.44), RANK64: (0.52, 0.47)}
@@ -15,14 +15,22 @@ def sentence(finding, start):
     return found[0]
 
 
+def over_seeds(kind, first, second, difference, p_holm, seeds=3):
+    return comparison(kind, first, second, "all", difference, p_holm, about="settings, over seeds", seeds=seeds)
+
+
 def test_a_real_effect_of_rank_is_said_with_its_interval():
     rows = [effect("rank", "all", 0.012, "positive", 0.0005), effect("rank", "low", -0.004, "undecided", 0.2)]
-    found = findings.best(study(scores(CELLS), effects=rows))
-    assert found.answer == "rank: a higher one; precision: not varied"
+    compared = [
+        over_seeds("rank", RANK64, RANK8, 0.03, 0.01),
+        over_seeds("rank", system(4, 64), system(4, 8), 0.01, 0.6),
+    ]
+    found = findings.best(study(scores(CELLS), compared, rows))
+    assert found.answer == "rank: the higher in 1 of 2 comparisons; precision: not varied"
     assert sentence(found, "XNLI: per doubling") == (
-        "XNLI: per doubling of the rank, the score changes: in the mean over all languages +1.20 points (95 % interval "
-        "+0.90 to +1.50), positive (adjusted p < 0.001); in low-resource ones −0.40 points (95 % interval −0.70 to "
-        "−0.10), undecided (chance explains it, adjusted p = 0.20)."
+        "XNLI: per doubling of the rank, what finetuning gains changes: in the mean over all languages +1.20 points "
+        "(95 % interval +0.90 to +1.50), positive (adjusted p < 0.001); in low-resource ones −0.40 points (95 % "
+        "interval −0.70 to −0.10), undecided (chance could explain it, adjusted p = 0.20)."
     )
     assert "The precision cannot be judged: this grid does not vary it by itself." in found.sentences
 
@@ -30,21 +38,34 @@ def test_a_real_effect_of_rank_is_said_with_its_interval():
 def test_an_effect_that_lacks_seeds_is_undecided_and_says_why():
     rows = [effect("bits", "all", 0.02, evidence="1 seed a setting; 3 are needed", p_holm=float("nan"))]
     found = findings.best(study(scores(CELLS), effects=rows))
-    assert found.answer == "rank: not varied; precision: undecided"
+    assert found.answer == "rank: not varied; precision: undecided, as there is 1 seed a setting; 3 are needed"
     assert "undecided (1 seed a setting; 3 are needed)" in sentence(found, "XNLI: per doubling of the bits")
+    compared = [over_seeds("bits", RANK8, system(4, 8), 0.03, 0.9, seeds=2)]
+    assert "as there are 2 seeds a setting" in findings.best(study(scores(CELLS), compared)).answer
+
+
+def test_settings_that_contradict_each_other_are_not_averaged():
+    compared = [
+        over_seeds("bits", RANK8, system(4, 8), 0.03, 0.01),
+        over_seeds("bits", RANK64, system(4, 64), -0.03, 0.01),
+    ]
+    assert findings.best(study(scores(CELLS), compared)).answer.endswith("precision: it depends on the setting")
 
 
 def test_measurements_that_contradict_each_other_are_not_averaged():
     other = {"scope": "xquad", "benchmarks": "xquad", "scoring": "generation"}
-    rows = [effect("rank", "all", 0.01, "positive", 0.01), effect("rank", "all", -0.01, "negative", 0.01, **other)]
-    assert findings.best(study(scores(CELLS), effects=rows)).answer.startswith("rank: the measurements disagree")
+    rows = [
+        effect("finetuning", "low", 0.01, "positive", 0.01),
+        effect("finetuning", "low", -0.01, "negative", 0.01, **other),
+    ]
+    found = findings.resources(study(scores(CELLS), effects=rows))
+    assert found.answer == "low-resource: the measurements disagree; high-resource: undecided"
 
 
 def test_the_scope_over_all_benchmarks_of_a_measurement_leads():
     wide = {"scope": "all by likelihood", "benchmarks": "xnli xcopa"}
     rows = [effect("rank", "all", 0.01, "positive", 0.01), effect("rank", "all", 0.001, **wide)]
     found = findings.best(study(scores(CELLS), effects=rows))
-    assert found.answer.startswith("rank: undecided")
     assert sentence(found, "XNLI and XCOPA together (by likelihood): per doubling of the rank")
 
 
@@ -53,7 +74,7 @@ def test_the_best_setting_is_compared_with_its_base():
     found = findings.best(study(scores(CELLS), [row]))
     assert sentence(found, "XNLI: the highest mean") == (
         "XNLI: the highest mean over 2 languages has Tiny, 16-bit, LoRA rank 64, 49.5 %, before Tiny, 16-bit, LoRA "
-        "rank 8, 47.5 %; against its base that is +4.5 points (95 % interval +3.5 to +5.5), better (adjusted p = "
+        "rank 8, 47.5 %; it differs from its base by +4.5 points (95 % interval +3.5 to +5.5), better (adjusted p = "
         "0.010)."
     )
 
@@ -69,7 +90,7 @@ def test_what_quantisation_costs_turns_the_comparison_round():
     row = comparison("bits", BASE, four, "all", 0.025, 0.01)
     tuned = comparison("bits", RANK8, system(bits=4, rank=8), "all", 0.01, 0.9)
     found = findings.quantisation(study(scores(cells), [row, tuned]))
-    assert found.answer == "of 1 comparison of untuned bases, more bits are better in 1 and worse in 0"
+    assert found.answer == "of 1 comparison of untuned bases, more bits are better in 1 and worse in none"
     assert found.sentences == [
         "Tiny, 4-bit, untuned, in place of 16-bit, changes the mean over languages by: XNLI −2.5 points (95 % interval "
         "−3.5 to −1.5), worse.",
@@ -146,12 +167,12 @@ def test_a_study_of_bases_alone_says_what_it_cannot_say():
     found = {finding.question: finding.answer for finding in findings.findings(tables)}
     assert found["Does finetuning help low-resource and hurt high-resource languages?"] == "nothing was finetuned"
     assert found["Which differences are real?"] == "nothing was compared"
-    assert findings.claims(tables.effects) == []
+    assert verdicts.claims(tables.effects) == []
 
 
 def test_claims_keep_verdict_and_evidence():
     rows = [claim("c", "supported", "tiny on sample: −1.2 points", 0.004), claim("d", evidence="2 adapters")]
-    found = findings.claims(study(scores(CELLS), effects=rows).effects)
+    found = verdicts.claims(study(scores(CELLS), effects=rows).effects)
     assert [(row["claim"], row["verdict"], row["p_holm"]) for row in found] == [
         ("c", "supported", "p = 0.004"),
         ("d", "undecided", ""),

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from maple import explorer, findings, origin, page
+from maple import explorer, findings, origin, page, verdicts
 from maple.benchmarks import DECLARED
 from maple.files import read_json, replaced
 from maple.logs import add_log_argument, log, run, setup_logging
@@ -28,7 +28,7 @@ def benchmark_rows(scores, declared: dict) -> list[dict]:
                 "text": Path(source[1]).read_text(encoding="utf-8"),
                 "shots": int(first["shots"]),
                 "languages": len(items),
-                "items": f"{items.min():,}" if items.min() == items.max() else f"{items.min():,} to {items.max():,}",
+                "each": f"{items.min():,}" if items.min() == items.max() else f"{items.min():,} to {items.max():,}",
             }
         )
     return rows
@@ -80,7 +80,7 @@ def main(argv=None) -> int:
         "sample": [DECLARED[name].name for name in scored if spec["benchmarks"][name][0] == "sample"],
         "missing": args.missing,
         "findings": findings.findings(tables),
-        "claims": findings.claims(tables.effects),
+        "claims": verdicts.claims(tables.effects),
         "alpaca": alpaca_table(tables.alpaca),
         "figures": [page.figure(path) for path in args.figures],
         "benchmarks": benchmark_rows(tables.scores, spec["benchmarks"]),

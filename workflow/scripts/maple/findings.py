@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from maple.benchmarks import DECLARED
 from maple.groups import NAMES
-from maple.pairs import ADAPTERS, SETTINGS
-from maple.words import count, listed, percent, points, probability, scored, verb
+from maple.pairs import ADAPTERS, FEWEST_SEEDS, SETTINGS
+from maple.verdicts import clause, coefficient, leading, side
+from maple.words import count, percent, points, probability, scored, verb
 
 _SETTING = ["model", "bits", "data", "method", "rank"]
 # Kind of a comparison: what is compared, and which side of it is better or worse.
@@ -66,81 +67,45 @@ def findings(tables: Tables) -> list[Finding]:
     return [*found, trust(tables.scores)]
 
 
-# -- scopes -----------------------------------------------------------------------------------
-
-
-def _scope(name: str, benchmarks: str) -> str:
-    """Return the name of a scope in words."""
-    names = [DECLARED[benchmark].name for benchmark in benchmarks.split()]
-    return names[0] if len(names) == 1 else f"{listed(names)} together ({name.removeprefix('all ')})"
-
-
-def leading(effects) -> list[tuple[str, object]]:
-    """Return the widest scope of each measurement, with its rows: all benchmarks of it, or its only one."""
-    found = []
-    for scoring, part in effects.groupby("scoring", sort=False):
-        wide = f"all by {scoring}"
-        name = wide if (part["scope"] == wide).any() else part["scope"].iloc[0]
-        rows = part[part["scope"] == name]
-        found.append((_scope(name, rows["benchmarks"].iloc[0]), rows))
-    return found
-
-
-def _row(rows, term: str, group: str):
-    """Return the row of a coefficient, ``None`` if it is not there or could not be estimated."""
-    part = rows[(rows["kind"] == "effect") & (rows["term"] == term) & (rows["group"] == group)]
-    part = part[part["estimate"].notna()]
-    return part.iloc[0] if len(part) else None
-
-
-def _why(row) -> str:
-    """Return why a coefficient is undecided."""
-    if isinstance(row["evidence"], str) and row["evidence"]:
-        return row["evidence"]
-    if row["p_holm"] == row["p_holm"]:
-        return f"chance explains it, adjusted {probability(row['p_holm'])}"
-    return "it has no test"
-
-
-def _clause(row, name: str) -> str:
-    """Return a coefficient with interval and verdict."""
-    if row["verdict"] == "undecided":
-        return f"{name} {points(row, 2, 'estimate')}, undecided ({_why(row)})"
-    return f"{name} {points(row, 2, 'estimate')}, {row['verdict']} (adjusted {probability(row['p_holm'])})"
-
-
-def _answer(rows: list, positive: str, negative: str, undecided: str) -> str:
-    """Return the short answer that one coefficient from each measurement gives."""
-    verdicts = {row["verdict"] for row in rows if row is not None} - {"undecided"}
-    if verdicts == {"positive"}:
-        return positive
-    if verdicts == {"negative"}:
-        return negative
-    return "the measurements disagree" if verdicts else undecided
-
-
-# -- the questions ----------------------------------------------------------------------------
-
-
 def best(tables: Tables) -> Finding:
     """Return which rank and precision is best."""
     sentences, answers = [], []
     for term, noun in (("rank", "rank"), ("bits", "precision")):
-        rows = [(scope, rows, _row(rows, term, "all")) for scope, rows in leading(tables.effects)]
-        if not any(row is not None for *_, row in rows):
+        rows = [(scope, rows, coefficient(rows, term, "all")) for scope, rows in leading(tables.effects)]
+        means = tables.comparisons[(tables.comparisons["kind"] == term) & (tables.comparisons["language"] == "all")]
+        over_seeds = means[(means["about"] == SETTINGS) & means["rank"].notna()]
+        if not any(row is not None for *_, row in rows) and means.empty:
             sentences.append(f"The {noun} cannot be judged: this grid does not vary it by itself.")
             answers.append(f"{noun}: not varied")
             continue
-        highest = {"rank": "a higher one", "bits": "more bits"}[term]
-        lowest = {"rank": "a lower one", "bits": "fewer bits"}[term]
-        answers.append(f"{noun}: {_answer([row for *_, row in rows], highest, lowest, 'undecided')}")
+        answers.append(f"{noun}: {_side(over_seeds)}")
+        sentences += _tally(over_seeds, term, "in the mean over all languages")
         for scope, part, row in rows:
-            clauses = [(row, "in the mean over all languages"), (_row(part, term, "low"), "in low-resource ones")]
-            said = [_clause(one, name) for one, name in clauses if one is not None]
+            clauses = [
+                (row, "in the mean over all languages"),
+                (coefficient(part, term, "low"), "in low-resource ones"),
+            ]
+            said = [clause(one, name) for one, name in clauses if one is not None]
             if said:
-                unit = "rank" if term == "rank" else "bits"
-                sentences.append(f"{scope}: per doubling of the {unit}, the score changes: {'; '.join(said)}.")
+                sentences.append(
+                    f"{scope}: per doubling of the {term}, what finetuning gains changes: {'; '.join(said)}."
+                )
     return Finding("Which rank and precision is best?", "; ".join(answers), sentences + _highest(tables))
+
+
+def _side(rows) -> str:
+    """Return which side of comparisons of settings wins: those that are decided must agree."""
+    decided = rows[rows["verdict"] != "undecided"]
+    fewest = int(rows["seeds"].min()) if len(rows) else 1
+    if decided.empty and fewest < FEWEST_SEEDS:
+        there = f"there {verb(fewest, 'is')} {count(fewest, 'seed')} a setting"
+        return f"undecided, as {there}; {FEWEST_SEEDS} are needed"
+    if decided.empty:
+        return "undecided"
+    if decided["verdict"].nunique() > 1:
+        return "it depends on the setting"
+    side = {"better": "higher", "worse": "lower"}[decided["verdict"].iloc[0]]
+    return f"the {side} in {len(decided):,} of {count(len(rows), 'comparison')}"
 
 
 def _highest(tables: Tables) -> list[str]:
@@ -158,9 +123,11 @@ def _highest(tables: Tables) -> list[str]:
         said = f"{name}: the highest {over} has {labels[means.index[0]]}, {percent(means.iloc[0])}"
         if len(means) > 1:
             said += f", before {labels[means.index[1]]}, {percent(means.iloc[1])}"
-        row = _against_base(tables.comparisons, benchmark, means.index[0])
+        tuned = [setting for setting in means.index if setting[-1] == setting[-1]]
+        row = _against_base(tables.comparisons, benchmark, tuned[0]) if tuned else None
         if row is not None:
-            said += f"; against its base that is {points(row)}, {_verdict(row)}"
+            which = "it" if tuned[0] == means.index[0] else f"the best adapter, {labels[tuned[0]]},"
+            said += f"; {which} differs from its base by {points(row)}, {_verdict(row)}"
         sentences.append(said + ".")
     return sentences
 
@@ -181,8 +148,8 @@ def _against_base(comparisons, benchmark: str, setting: tuple):
 
 def _verdict(row) -> str:
     """Return a comparison's verdict with its reason."""
-    if row["verdict"] == "undecided" and row["about"] == SETTINGS and row["seeds"] < 3:
-        return f"undecided ({count(int(row['seeds']), 'seed')}; 3 are needed)"
+    if row["verdict"] == "undecided" and row["about"] == SETTINGS and row["seeds"] < FEWEST_SEEDS:
+        return f"undecided ({count(int(row['seeds']), 'seed')}; {FEWEST_SEEDS} are needed)"
     return f"{row['verdict']} (adjusted {probability(row['p_holm'])})"
 
 
@@ -214,8 +181,8 @@ def quantisation(tables: Tables) -> Finding:
     better, worse = int(decided.get("better", 0)), int(decided.get("worse", 0))
     answer = "undecided for untuned bases"
     if better or worse:
-        answer = f"of {count(len(bases), 'comparison')} of untuned bases, more bits are better in {better}"
-        answer += f" and worse in {worse}"
+        answer = f"of {count(len(bases), 'comparison')} of untuned bases, more bits are better in {better or 'none'}"
+        answer += f" and worse in {worse or 'none'}"
     return Finding(question, answer, sentences)
 
 
@@ -242,9 +209,9 @@ def resources(tables: Tables) -> Finding:
     question = "Does finetuning help low-resource and hurt high-resource languages?"
     sentences, low, high = [], [], []
     for scope, rows in leading(tables.effects):
-        parts = {name: _row(rows, "finetuning", name) for name in ("low", "high", "low - high")}
+        parts = {name: coefficient(rows, "finetuning", name) for name in ("low", "high", "low - high")}
         names = {"low": "low-resource languages", "high": "high-resource languages", "low - high": "their difference"}
-        said = [_clause(row, names[name]) for name, row in parts.items() if row is not None]
+        said = [clause(row, names[name]) for name, row in parts.items() if row is not None]
         low, high = low + [parts["low"]], high + [parts["high"]]
         if said:
             sentences.append(f"{scope}, mean score change over adapters: {'; '.join(said)}.")
@@ -253,7 +220,7 @@ def resources(tables: Tables) -> Finding:
                 sentences.append(f"{scope} has no {missing} language, or too few adapters for an estimate.")
     if not sentences:
         return Finding(question, "nothing was finetuned", ["No adapter has been scored."])
-    answers = [_answer(low, "gain", "lose", "undecided"), _answer(high, "gain", "lose", "undecided")]
+    answers = [side(low, "gain", "lose", "undecided"), side(high, "gain", "lose", "undecided")]
     return Finding(question, f"low-resource: {answers[0]}; high-resource: {answers[1]}", sentences)
 
 
@@ -267,9 +234,9 @@ def english(tables: Tables) -> Finding:
     ]
     if rows.empty:
         return Finding(question, "not measured", ["No adapter was evaluated in English beside its base."])
-    effects = [(scope, _row(part, "finetuning", "english")) for scope, part in leading(tables.effects)]
+    effects = [(scope, coefficient(part, "finetuning", "english")) for scope, part in leading(tables.effects)]
     sentences = [
-        f"{scope}: mean change over adapters in {_clause(row, 'English')}." for scope, row in effects if row is not None
+        f"{scope}: mean change over adapters in {clause(row, 'English')}." for scope, row in effects if row is not None
     ]
     for benchmark, part in rows.groupby("benchmark", sort=False):
         better, worse, undecided = _counts(part)
@@ -279,7 +246,7 @@ def english(tables: Tables) -> Finding:
             f"worse {worse}, undecided {undecided}. The lowest change is "
             f"{points(lowest)}, n = {int(lowest['items'])}, {lowest['label']}: {_verdict(lowest)}."
         )
-    answer = _answer([row for _, row in effects], "it gained", "it lost", "undecided")
+    answer = side([row for _, row in effects], "it gained", "it lost", "undecided")
     return Finding(question, answer, sentences)
 
 
@@ -299,11 +266,11 @@ def published(tables: Tables) -> Finding:
             over = int((own["difference"] > 0).sum())
             closed, total = closed + over, total + len(own)
             top = own.loc[own["gap_closed"].idxmax()]
-            share, low, high = (f"{top[column] * 100:.0f}" for column in ("gap_closed", "low", "high"))
+            share, low, high = (_share(top[column]) for column in ("gap_closed", "low", "high"))
             sentences.append(
                 f"{name}: of {count(len(own), 'gap')} to larger models that {verb(len(own), 'is')} clearly there, "
-                f"{over} {verb(over, 'is')} closed by the estimate; the median share closed is "
-                f"{own['gap_closed'].median() * 100:.0f} %. The largest is {share} % (95 % interval "
+                f"{over or 'none'} {verb(over, 'is')} closed by the estimate; the median share closed is "
+                f"{_share(own['gap_closed'].median())} %. The largest is {share} % (95 % interval "
                 f"{low} to {high}), {top['label']} against {top['reference']} in "
                 f"{top['language_name']}."
             )
@@ -313,6 +280,11 @@ def published(tables: Tables) -> Finding:
             sentences.append(f"{name}: {count(len(rest), 'row')} not counted ({'; '.join(reasons)}).")
     answer = f"{closed} of {count(total, 'gap')} closed by the estimate" if total else "no gap can be counted"
     return Finding(question, answer, sentences)
+
+
+def _share(value: float) -> str:
+    """Return a share that may be negative in per cent, without decimals."""
+    return f"{value * 100:.0f}".replace("-", "−")
 
 
 def real(tables: Tables) -> Finding:
@@ -375,13 +347,15 @@ def trust(scores) -> Finding:
             )
         if part["scoring"].iloc[0] == "generation":
             worst = part.loc[part["unparsed_share"].idxmax()]
-            said = f"{name}: {percent(unparsed / part['items'].sum())} of the generated answers could not be parsed"
+            said = f"{name}: every generated answer could be parsed."
             if unparsed:
-                said += (
-                    f" and count as wrong; the most are {percent(worst['unparsed_share'])}, {worst['label']}, "
-                    f"{worst['language_name']}"
+                share = percent(unparsed / part["items"].sum())
+                said = (
+                    f"{name}: {share} of the generated answers could not be parsed and count as wrong; the most are "
+                    f"{percent(worst['unparsed_share'])}, {worst['label']}, "
+                    f"{worst['language_name']}."
                 )
-            sentences.append(said + ".")
+            sentences.append(said)
         ties = int(part["ties"].sum())
         if ties:
             sentences.append(f"{name}: {count(ties, 'answer')} tied between options and share the credit.")
@@ -390,16 +364,3 @@ def trust(scores) -> Finding:
     if len(known):
         answer = f"{int((known['low'] > known['chance']).sum()):,} of {count(len(known), 'cell')} above chance"
     return Finding("How far can the scores be trusted?", answer, sentences)
-
-
-def claims(effects) -> list[dict]:
-    """Return the paper's claims on the widest scope of each measurement: scope, claim, statement, verdict, evidence."""
-    found = []
-    for scope, rows in leading(effects):
-        for row in rows[rows["kind"] == "hypothesis"].to_dict("records"):
-            adjusted = row["p_holm"] if row["p_holm"] == row["p_holm"] else None
-            found.append(
-                {"scope": scope, "p_holm": "" if adjusted is None else probability(adjusted)}
-                | {key: row[key] for key in ("claim", "statement", "verdict", "evidence")}
-            )
-    return found

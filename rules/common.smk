@@ -75,8 +75,6 @@ def report_inputs(wildcards):
     found = {name: f"{RESULTS}/tables/{name}.csv" for name in ("scores", "comparisons", "gaps", "effects")}
     found |= {"figures": [f"{RESULTS}/figures/{name}.png" for name in FIGURES.names()]}
     found |= {"shown": [STUDY.shown_items_index(name) for name in STUDY.benchmarks], "manifests": STUDY.sources()}
-    # Only a job that runs asks for missing payload; this one always does.
-    found["new"] = missing(path for name in STUDY.benchmarks for path in STUDY.shown_items(name))
     return found | ({"alpaca": ALPACA.table} if ALPACA.configured else {})
 
 

@@ -42,7 +42,7 @@ def test_a_renamed_study_redraws_what_bears_its_name(study):
 def test_a_figure_without_anything_to_draw_is_one_line(study):
     done = study.snakemake("-n", "results/figures/gap_to_references.pdf")
     text = done.stdout + done.stderr
-    assert done.returncode != 0 and "sample data are never compared" in text and "Traceback" not in text
+    assert done.returncode != 0 and "sample data are never compared" in text and "Traceback (most" not in text
 
 
 def test_figures_of_untuned_bases(study):
@@ -52,4 +52,4 @@ def test_figures_of_untuned_bases(study):
     for name in ("xnli_by_rank", "english_forgetting", "by_resource_class"):
         done = study.snakemake("-n", f"results/figures/{name}.pdf")
         text = done.stdout + done.stderr
-        assert done.returncode != 0 and f"{name}: " in text and "grid" in text and "Traceback" not in text
+        assert done.returncode != 0 and f"{name}: " in text and "grid" in text and "Traceback (most" not in text

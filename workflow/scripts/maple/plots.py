@@ -44,6 +44,8 @@ def style():
             "font.size": 8,
             "axes.spines.top": False,
             "axes.spines.right": False,
+            # A dollar sign in a name is no formula.
+            "text.parse_math": False,
             "axes.titlesize": 9,
             "axes.titlelocation": "left",
             "legend.frameon": False,

@@ -64,15 +64,13 @@ class Existing(Study):
             if name not in self.benchmarks:
                 sentences.append(f"{words}: no scores yet.")
                 continue
-            codes = [
-                f"{joined[1]} ({joined[0]})" for joined in self.whole.facts(name) if joined not in self.facts(name)
-            ]
+            names = [facts[1] for facts in self.whole.facts(name) if facts not in self.facts(name)]
             labels = [self.label(system) for system in self.systems if system not in self._scored[name]]
             if labels:
                 sentences.append(f"{words}: no scores yet for {_named(labels, 'system', len(self.systems))}.")
-            if codes:
+            if names:
                 total = len(self.whole.config["benchmarks"][name]["languages"])
-                sentences.append(f"{words}: no scores yet in {_named(codes, 'language', total)}.")
+                sentences.append(f"{words}: no scores yet in {_named(names, 'language', total)}.")
         return sentences
 
 

@@ -15,16 +15,18 @@ from maple.logs import run, setup_logging
 
 _RULE = re.compile(r"(?:local)?rule (\w+):")
 _WILDCARDS = re.compile(r" {4}wildcards: (.*)")
+_OUTPUT = re.compile(r" {4}output: ([^,]*?)(?: \(update\))?(?:, .*)?")
 # What each command of a rule without a model took on two cores, import of its libraries included.
 _CPU_JOB_SECONDS, _STARTING_SECONDS = 10, 8
 
 
 @dataclass(frozen=True)
 class Pending:
-    """A job of the dry run."""
+    """A job of the dry run; its first output names it."""
 
     rule: str
     wildcards: dict[str, str]
+    outputs: list[str]
 
 
 def dry_run(configfile: str, targets: list[str]) -> list[Pending]:
@@ -48,7 +50,9 @@ def dry_run(configfile: str, targets: list[str]) -> list[Pending]:
     jobs = []
     for line in (done.stdout + done.stderr).splitlines():
         if match := _RULE.fullmatch(line):
-            jobs.append(Pending(match[1], {}))
+            jobs.append(Pending(match[1], {}, []))
+        elif jobs and (match := _OUTPUT.fullmatch(line)):
+            jobs[-1].outputs.append(match[1])
         elif jobs and (match := _WILDCARDS.fullmatch(line)):
             jobs[-1].wildcards.update(pair.split("=", 1) for pair in match[1].split(", "))
     return [job for job in jobs if job.rule != "all"]
@@ -140,15 +144,15 @@ class Plan:
         from maple import integrity
 
         asked, names = Counter(job.rule for job in self.jobs), []
-        existing = Counter()
+        kept, remade = Counter(), {path for job in self.jobs for path in job.outputs}
         for node in integrity.nodes(self.study):
-            existing[node.rule] += Path(node.path).is_file()
+            kept[node.rule] += Path(node.path).is_file() and node.path not in remade
             names.append(node.rule)
         spent = Counter()
         for job, seconds in self.seconds.items():
             spent[job.kind if job.kind == "finetune" else f"predict_{job.kind}"] += seconds
         order = list(dict.fromkeys([*names, *asked]))
-        rows = [(rule, asked[rule], max(0, existing[rule] - asked[rule]), spent[rule] / 3600) for rule in order]
+        rows = [(rule, asked[rule], kept[rule], spent[rule] / 3600) for rule in order]
         return [row for row in rows if row[1] or row[2]]
 
     def by_model(self) -> list[tuple]:

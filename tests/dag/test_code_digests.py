@@ -22,40 +22,16 @@ COMMANDS = ["prepare_model", "prepare_instructions", "prepare_benchmark", "finet
 EVERY = set(COMMANDS)
 # What loads a system and runs it.
 RUNS = {"predict", "predict_alpaca_eval"}
-# Kept by hand, so that it is a second opinion on what the import closure finds.
+# What is drawn or computed from tables alone.
+READ_NO_MANIFEST = {"analyse"} | FIGURES - {"plot_training", "plot_tradeoff"}
+# What the import closure found when this was last written, read through then: a line that changes has to be meant.
 NOTICED_BY = {
     "__init__": set(),
     "errors": set(),
     "files": EVERY,
     "logs": set(),
-    "canonical": EVERY
-    - PANELS
-    - {
-        "analyse",
-        "plot_by_lang",
-        "plot_by_resource_class",
-        "plot_cost",
-        "plot_english_forgetting",
-        "plot_forest",
-        "plot_gap_to_references",
-        "plot_heatmap",
-        "plot_label_bias",
-        "plot_tokenizer_fertility",
-    },
-    "manifests": EVERY
-    - PANELS
-    - {
-        "analyse",
-        "plot_by_lang",
-        "plot_by_resource_class",
-        "plot_cost",
-        "plot_english_forgetting",
-        "plot_forest",
-        "plot_gap_to_references",
-        "plot_heatmap",
-        "plot_label_bias",
-        "plot_tokenizer_fertility",
-    },
+    "canonical": EVERY - READ_NO_MANIFEST,
+    "manifests": EVERY - READ_NO_MANIFEST,
     "systems": PANELS
     | {
         "analyse",

@@ -25,4 +25,5 @@ rule finetune:
         spec=checked(STUDY.finetune_spec, "@system"),
         code=STUDY.code("finetune"),
     shell:
-        f"{RUN}/finetune.py --spec {{params.spec:q}} --code {{params.code}} --model {{input.model}} --data {{input.data}} --out {{output.manifest}} --scratch {SCRATCH} --threads {{resources.cpu_threads}} --gpus {{resources.gpu}} --gpu-percent {{resources.gpu_percent}} --log {{log}}"
+        # `exec`: a scheduler's SIGTERM would end the shell, and with it the job, before the checkpoint is written.
+        f"exec {RUN}/finetune.py --spec {{params.spec:q}} --code {{params.code}} --model {{input.model}} --data {{input.data}} --out {{output.manifest}} --scratch {SCRATCH} --threads {{resources.cpu_threads}} --gpus {{resources.gpu}} --gpu-percent {{resources.gpu_percent}} --log {{log}}"

@@ -1,6 +1,7 @@
 import subprocess
 
 import pytest
+from filelock import FileLock
 from workspace import ROOT, SECRETS, Workspace
 
 
@@ -24,6 +25,8 @@ def study(finished, tmp_path):
 @pytest.fixture(scope="session")
 def judge_environment():
     """Where `alpaca_eval` is installed; making it takes half a minute, once."""
-    done = subprocess.run(["make", "judge"], cwd=ROOT, capture_output=True, text=True)
+    # Tests run in two processes, and both may need it.
+    with FileLock(ROOT / ".venv-judge.lock"):
+        done = subprocess.run(["make", "judge"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return ROOT / ".venv-judge"

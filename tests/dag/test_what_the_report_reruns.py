@@ -43,7 +43,7 @@ def test_a_partial_report_starts_nothing_else(study):
         "XNLI: no scores yet for Tiny, 16-bit, LoRA rank 16.",
         "XNLI: no scores yet in Chinese (Simplified).",
         "XCOPA: no scores yet.",
-        "Figures not drawn yet: xcopa_by_lang.",
+        "Figures not drawn yet: xcopa_by_lang and xcopa_by_rank.",
     ):
         assert f"<li>{line}</li>" in page
     assert study.pending("report_partial") == {}

@@ -51,6 +51,7 @@ DefMemPerCPU=200
 ReturnToService=2
 KillWait=10
 InactiveLimit=0
+MinJobAge=3600
 PropagateResourceLimits=NONE
 NodeName={host} NodeAddr=127.0.0.1 Port=16818 CPUs=32 Boards=1 SocketsPerBoard=1 CoresPerSocket=32 ThreadsPerCore=1 \\
  RealMemory={memory} Gres=gpu:a100:2 State=UNKNOWN

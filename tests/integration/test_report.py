@@ -97,6 +97,7 @@ def test_choosing_and_sorting(large, tmp_path):
         page.locator("#systems").get_by_label("untuned").uncheck()
         assert page.locator("#cells tbody tr").count() == 40
         page.locator("#cells thead th").nth(2).click()
+        page.wait_for_selector("#cells thead th:nth-child(3)[aria-sort=descending]")
         values = [float(text) for text in page.locator("#cells tbody td:nth-child(3) .cell").all_inner_texts()]
         assert values == sorted(values, reverse=True) and len(set(values)) > 1
         page.select_option("#measure", "change")

@@ -47,16 +47,16 @@ def environment(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plugin")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     subprocess.run([*command, "--target", str(folder), "-r", str(ROOT / "envs/slurm.lock.txt")], check=True)
-    return {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(folder), "SBATCH_PARTITION": "main"}
+    return {"PYTHONPATH": str(folder), "SBATCH_PARTITION": "main"}
 
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
     """A study whose training dawdles as long as there is a file `slow`."""
     config = copy.deepcopy(TINY)
-    config["methods"]["lora"].update(epochs=15, batch_size=1)
+    config["methods"]["lora"].update(epochs=30, batch_size=1)
     study = Workspace.create(tmp_path_factory.mktemp("slurm") / "maple", config)
-    study.edit("rules/finetune.smk", "finetune.py --spec", "finetune.py --checkpoint-seconds 0.5 --spec")
+    study.edit("rules/finetune.smk", "finetune.py --spec", "finetune.py --checkpoint-seconds 2 --spec")
     dawdle = '        time.sleep(1.0 * __import__("os").path.exists("slow"))\n        tokens += sum('
     study.edit("workflow/scripts/maple/training.py", "        tokens += sum(", dawdle)
     return study
@@ -95,13 +95,14 @@ def training(study):
 
 
 @contextlib.contextmanager
-def through_slurm(study, environment):
-    """Start the run, and end it if the block fails."""
-    command = [sys.executable, "-m", "snakemake", *PROFILE, *ONE_THREAD, "--", *TARGETS]
+def started(study, *arguments, environment=None):
+    """Run Snakemake beside the block, and end it if the block fails."""
+    command = [sys.executable, "-m", "snakemake", *arguments, *ONE_THREAD, "--", *TARGETS]
     with open(study.folder / "output", "w") as output:
         run = subprocess.Popen(
-            command, cwd=study.folder, env=os.environ | environment, stdout=output, stderr=subprocess.STDOUT
-        )
+            command, cwd=study.folder, env=os.environ | {"HF_HUB_OFFLINE": "1"} | (environment or {}),
+            stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
         try:
             yield run
         finally:
@@ -115,18 +116,20 @@ def ran(workspace, environment, tmp_path_factory):
     twin = workspace.copy(tmp_path_factory.mktemp("local") / "maple")
     slow, seen = workspace.folder / "slow", {}
     slow.touch()
-    server = slurm_server.running(tmp_path_factory.mktemp("server"))
-    with server, through_slurm(workspace, environment) as run:
-        until(lambda: len(training(workspace)) == 2, 120, run)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(slurm_server.running(tmp_path_factory.mktemp("server")))
+        run = stack.enter_context(started(workspace, *PROFILE, environment=environment))
+        until(lambda: len(training(workspace)) == 2, 300, run)
         seen["slots"], seen["at once"] = training(workspace), slurm_server.jobs()
         cancelled, late = (of(seen["at once"], "finetune", f"lora-{rank}_seed0")[0]["JobId"] for rank in ("r4", "r8"))
         subprocess.run(["scancel", cancelled], check=True)
         subprocess.run(["scontrol", "update", f"JobId={late}", "TimeLimit=1"], check=True)
         # While training dawdles there is time for the other run.
-        twin.run(*ONE_THREAD, "--", *TARGETS)
-        until(lambda: "TIMEOUT" in states(slurm_server.jobs(), "finetune", "lora-r8_seed0"), 150, run)
+        local = stack.enter_context(started(twin, "--cores", "2"))
+        until(lambda: "TIMEOUT" in states(slurm_server.jobs(), "finetune", "lora-r8_seed0"), 200, run)
         slow.unlink()
-        seen["status"], seen["jobs"] = run.wait(200), slurm_server.jobs()
+        seen["status"], seen["jobs"] = run.wait(400), slurm_server.jobs()
+        assert local.wait(400) == 0, (twin.folder / "output").read_text()[-3000:]
         seen["again"] = workspace.command("-m", "snakemake", *PROFILE, "-n", "--", *TARGETS, env=environment)
     return workspace, twin, seen
 

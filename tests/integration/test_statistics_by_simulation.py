@@ -196,7 +196,7 @@ def test_one_seed_decides_nothing_about_rank_and_bits(tmp_path):
     table = tables["effects"]
     claims = table[(table["scope"] == "all by likelihood") & (table["kind"] == "hypothesis")].set_index("claim")
     assert set(claims.loc[["a: rank", "a: bits"], "verdict"]) == {"undecided"}
-    assert claims.loc["a: rank", "evidence"].startswith("1 seed(s) a setting; 3 are needed; +")
+    assert claims.loc["a: rank", "evidence"].startswith("1 seed a setting; 3 are needed; +")
     terms = table[table["term"].isin(["rank", "bits"])]
     assert set(terms["verdict"]) == {"undecided"} and terms["estimate"].notna().all()
     assert set(tables["comparisons"]["about"]) == {ADAPTERS}

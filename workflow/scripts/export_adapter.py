@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from maple import item_tables, manifests, model_card, statistics
-from maple.files import read_json, replaced
+from maple.files import WRITTEN, read_json, replaced
 from maple.logs import add_log_argument, log, run, setup_logging
 from maple.model_sources import folder_of
 
@@ -23,6 +23,7 @@ def link(source: Path, target: Path) -> None:
         shutil.copyfile(source, temporary)
         log.info("%s: copy", target)
     os.replace(temporary, target)
+    WRITTEN.append(target)
     # Snakemake takes an output that is older than its inputs for a stale one.
     os.utime(target)
 

@@ -76,12 +76,14 @@ def finetune_tokens(study, system: str) -> int:
 def predict_tokens(study, benchmark: str) -> int:
     """Return about how many tokens a system reads of a benchmark, generated ones converted by what they cost."""
     part, index = study.config["benchmarks"][benchmark], _index(study.items_index(benchmark)).get("files", {})
-    published = _SAMPLE_ITEMS if part["source"] == "sample" else _PUBLISHED_ITEMS[benchmark]
+    published = (
+        _SAMPLE_ITEMS if part["source"] == "sample" else _PUBLISHED_ITEMS.get(benchmark, max(_PUBLISHED_ITEMS.values()))
+    )
     items = 0
     for language in part["languages"]:
         most = index.get(f"{language}.jsonl", {}).get("items", published)
         items += min(most, part["limits"].get(language) or part["limit"] or most)
-    each = _TOKENS_PER_ITEM[benchmark] * (1 + _SHOT * part["shots"])
+    each = _TOKENS_PER_ITEM.get(benchmark, max(_TOKENS_PER_ITEM.values())) * (1 + _SHOT * part["shots"])
     return int(items * (each + (_GENERATED * _ANSWER if study.scoring(benchmark) == "generation" else 0)))
 
 

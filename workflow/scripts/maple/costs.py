@@ -51,7 +51,7 @@ def items(study, benchmark: str, languages) -> int:
     """Return how many items some languages of a benchmark have: as prepared, else as published."""
     part, path = study.config["benchmarks"][benchmark], Path(study.items_index(benchmark))
     prepared = read_json(path)["files"] if path.is_file() else {}
-    published = _SAMPLE_ITEMS if part["source"] == "sample" else _ITEMS[benchmark]
+    published = _SAMPLE_ITEMS if part["source"] == "sample" else _ITEMS.get(benchmark, max(_ITEMS.values()))
     total = 0
     for language in languages:
         most = prepared.get(f"{language}.jsonl", {}).get("items", published)
@@ -66,7 +66,7 @@ def tokens(study, job: Job) -> float:
     if job.kind == "alpaca_eval":
         part = study.config["alpaca_eval"]
         return (part["limit"] or _ALPACA_ITEMS) * part["max_new_tokens"] * 10
-    each = _TOKENS[job.kind]
+    each = _TOKENS.get(job.kind, max(_TOKENS.values()))
     if study.scoring(job.kind) == "generation":
         each = max(each, _ANSWER_TOKENS)
     return items(study, job.kind, job.languages) * each

@@ -5,6 +5,7 @@ rule errors:
     input:
         [f"{RESULTS}/tables/{name}_flips.csv" for name in STUDY.benchmarks],
         [f"{RESULTS}/figures/{name}_label_bias.pdf" for name in STUDY.benchmarks if STUDY.has_options(name)],
+    localrule: True
 
 
 rule tabulate_errors:
@@ -18,6 +19,7 @@ rule tabulate_errors:
         item_view=f"{RESULTS}/tables/{{benchmark}}_items.parquet",
     log:
         f"{LOGS}/tabulate_errors/{{benchmark}}.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -42,6 +44,7 @@ rule plot_label_bias:
         ),
     log:
         f"{LOGS}/plot_label_bias/{{benchmark}}.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:

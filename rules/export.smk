@@ -10,6 +10,7 @@ rule export:
     input:
         EXPORT.cards(),
         [EXPORT.scores(system.path) for system in STUDY.systems],
+    localrule: True
 
 
 for name, (systems, weights) in WEIGHTS.items():
@@ -26,6 +27,7 @@ for name, (systems, weights) in WEIGHTS.items():
             f"{LOGS}/export/{{system}}.log",
         wildcard_constraints:
             system=systems,
+        localrule: True
         conda:
             "../envs/analysis.yaml"
         resources:
@@ -46,6 +48,7 @@ rule export_scores:
         EXPORT.scores("{system}"),
     log:
         f"{LOGS}/export_scores/{{system}}.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:

@@ -41,6 +41,7 @@ rule plot_by_rank:
         ),
     log:
         f"{LOGS}/plot_by_rank/{{benchmark}}.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -67,6 +68,7 @@ rule plot_by_bits:
         ),
     log:
         f"{LOGS}/plot_by_bits/{{benchmark}}.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -91,6 +93,7 @@ rule plot_english_forgetting:
         ),
     log:
         f"{LOGS}/plot_english_forgetting.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -116,6 +119,7 @@ rule plot_by_resource_class:
         ),
     log:
         f"{LOGS}/plot_by_resource_class.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -140,6 +144,7 @@ rule plot_gap_to_references:
         ),
     log:
         f"{LOGS}/plot_gap_to_references.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:

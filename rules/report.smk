@@ -14,6 +14,7 @@ for name in STUDY.benchmarks:
             shown=update(STUDY.shown_items(name)),
         log:
             f"{LOGS}/report_items/{name}.log",
+        localrule: True
         conda:
             "../envs/analysis.yaml"
         resources:

@@ -14,6 +14,7 @@ rule plot_tradeoff:
         ),
     log:
         f"{LOGS}/plot_tradeoff.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -35,6 +36,7 @@ rule plot_forest:
         ),
     log:
         f"{LOGS}/plot_forest.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -57,6 +59,7 @@ rule plot_heatmap:
         ),
     log:
         f"{LOGS}/plot_heatmap.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -78,6 +81,7 @@ rule plot_heatmap_of:
         png=f"{RESULTS}/figures/{{benchmark}}_heatmap.png",
     log:
         f"{LOGS}/plot_heatmap/{{benchmark}}.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -98,6 +102,7 @@ rule tokenize_benchmarks:
         fertility=f"{RESULTS}/tables/tokenizer_fertility.csv",
     log:
         f"{LOGS}/tokenize_benchmarks.log",
+    localrule: True
     conda:
         "../envs/torch.yaml"
     resources:
@@ -123,6 +128,7 @@ rule plot_tokenizer_fertility:
         ),
     log:
         f"{LOGS}/plot_tokenizer_fertility.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -148,6 +154,7 @@ rule plot_cost:
         ),
     log:
         f"{LOGS}/plot_cost.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:

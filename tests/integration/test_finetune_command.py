@@ -149,7 +149,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(inputs, tmp_path):
 def test_kills_at_random_moments_and_one_finish(inputs, tmp_path):
     """CI takes a few; MAPLE_KILLS=20 is the campaign of docs/finetuning.md."""
     kills = int(os.environ.get("MAPLE_KILLS", "3"))
-    method = METHOD | {"epochs": 200, "dropout": 0.1}
+    method = METHOD | {"epochs": 120, "dropout": 0.1}
     words = command(inputs, tmp_path)
     words[words.index("--spec") + 1] = canonical(SPEC | {"method": method})
     whole = command(inputs, tmp_path / "whole")

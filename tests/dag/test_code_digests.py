@@ -164,6 +164,7 @@ NOTICED_BY = {
     "digests": set(),
     "integrity": set(),
     "costs": set(),
+    "device_time": {"plot_cost"},
     "calibration": set(),
     "audit": set(),
     "sidecars": set(),

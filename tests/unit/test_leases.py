@@ -1,5 +1,6 @@
 """GPUs are shared within their budget, in turn, and a killed job leaves none taken."""
 
+import contextlib
 import os
 import random
 import signal
@@ -63,6 +64,13 @@ def test_jobs_never_exceed_a_device_and_all_are_served(tmp_path):
 def test_too_many_is_one_line(tmp_path):
     with pytest.raises(UserError, match="4 GPUs asked for, 3 seen"), leases.lease(4, 100, ["a", "b", "c"], tmp_path):
         pass
+
+
+def test_small_jobs_spread_over_the_devices(tmp_path):
+    with contextlib.ExitStack() as stack:
+        taken = [stack.enter_context(leases.lease(1, 25, ["a", "b", "c"], tmp_path)) for _ in range(6)]
+        assert sorted(ids[0] for ids in taken) == ["a", "a", "b", "b", "c", "c"]
+        assert set(stack.enter_context(leases.lease(2, 50, ["a", "b", "c"], tmp_path))) < {"a", "b", "c"}
 
 
 def test_it_stands_back_under_a_scheduler(tmp_path, monkeypatch):

@@ -239,7 +239,7 @@ def made(**changes):
 
 
 def test_cost_is_read_from_provenance():
-    evaluation = {"seconds": 1800, "languages": ["en", "sw"]}
+    evaluation = {"seconds": 1800, "languages": ["en", "sw"], "device": "GPU X"}
     cost = figure_cost.read(made(), [(evaluation, {"en"}), (evaluation, {"en", "sw"})])
     assert cost == Cost(training=4.0, evaluation=1.0, memory=2.0, device="GPU X", resumed=False)
     # A later run computed another language only: its time is not the whole.
@@ -248,6 +248,10 @@ def test_cost_is_read_from_provenance():
     on_cpu = figure_cost.read(made(device="cpu", peak_device_memory_bytes=None, resumed_at=3), [])
     assert on_cpu.memory == 1.0 and on_cpu.resumed and on_cpu.evaluation is None
     assert figure_cost.read(None, []).training is None
+    # Four such jobs share a GPU; a CPU is no GPU to be shared.
+    shared = [(evaluation | {"gpu_percent": 50}, {"en"})]
+    assert figure_cost.read(made(gpu_percent=25), shared) == Cost(1.0, 0.25, 2.0, "GPU X", False)
+    assert figure_cost.read(made(gpu_percent=25, device="cpu", processes=1), []).training == 2.0
 
 
 def test_cost_says_whose_hours_and_what_is_unknown():

@@ -102,6 +102,7 @@ def train(team, args, spec: dict, scratch_folder: Path) -> None:
     payload = {"records": counts, "tokens": {"learned_records": learned}, "trainable_parameters": trained}
     payload["trainable_share"] = round(adapters.share(model), 6)
     volatile = {"device": devices.name(device), "processes": team.count, "settings": settings, **facts}
+    volatile["gpu_percent"] = args.gpu_percent
     volatile["peak_device_memory_bytes"] = devices.peak_memory(device)
     write_json(scratch_folder / "facts.json", {"payload": payload, "volatile": volatile})
     log.info("final loss %.4f after %d steps", [e["loss"] for e in journal if "loss" in e][-1], facts["steps"])

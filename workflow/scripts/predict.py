@@ -92,6 +92,7 @@ def compute(args, spec: dict, missing: list[str], keys: dict, prompts: PromptSet
     recorder.write(
         args.index.parent / "provenance.json",
         device=devices.name(device),
+        gpu_percent=args.gpu_percent,
         languages=missing,
         tokens=tokens,
         peak_device_memory_bytes=devices.peak_memory(device),

@@ -234,7 +234,7 @@ def _listed_nearby(path: Path) -> bool:
 def _other_results(own: str) -> list[str]:
     """Return the results folders of the other studies in ``config``, which may lie inside this one's."""
     found = []
-    for file in sorted((ROOT / "config").glob("*.yaml")):
+    for file in sorted((ROOT / "config").rglob("*.yaml")):
         try:
             study = yaml.safe_load(file.read_text(encoding="utf-8"))
         except yaml.YAMLError:

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from maple import costs
+from maple import costs, device_time
 from maple.manifests import earlier
 
 # Strength of the pull of each feature's correction towards none, in jobs.
@@ -13,7 +13,7 @@ _PULL = 1.0
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished job and what it took."""
+    """A finished job and what it took: seconds of one device, bytes of memory."""
 
     job: costs.Job
     device: str
@@ -35,7 +35,7 @@ def finished(study) -> list[Finished]:
                 continue
             job = costs.Job(kind, system, tuple(facts.get("languages", ())))
             memory = facts["peak_memory_bytes"], facts.get("peak_device_memory_bytes")
-            found.append(Finished(job, facts["device"], facts["seconds"], *memory))
+            found.append(Finished(job, facts["device"], device_time.device_seconds(facts), *memory))
     return found
 
 

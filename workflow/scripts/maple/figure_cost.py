@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from maple import adapter_points, figure_parts, plots
+from maple.device_time import device_seconds
 
 
 @dataclass(frozen=True)
@@ -10,7 +11,7 @@ class Cost:
     """What an adapter's provenance says; ``None`` where it says nothing.
 
     Attributes:
-        training: Hours of training times the number of devices.
+        training: Hours of training times the number of devices, or the share of one.
         evaluation: Hours of all its predictions; ``None`` unless each file covers all the languages it should.
         memory: Peak memory of training, in GiB: of the device, or of the process on a CPU.
         device: Name of the device.
@@ -33,12 +34,14 @@ def read(adapter: dict | None, predictions: list[tuple[dict | None, set[str]]]) 
     """
     # A later run that added a language replaced the file: its time is not that of all languages.
     complete = all(made is not None and languages <= set(made["languages"]) for made, languages in predictions)
-    evaluation = sum(made["seconds"] for made, _ in predictions) / 3600 if complete and predictions else None
+    evaluation = None
+    if complete and predictions:
+        evaluation = sum(device_seconds(made) for made, _ in predictions) / 3600
     if adapter is None:
         return Cost(None, evaluation, None, "", False)
     peak = adapter["peak_device_memory_bytes"] or adapter["peak_memory_bytes"]
-    hours = adapter["seconds"] * adapter["processes"] / 3600
-    return Cost(hours, evaluation, peak / 2**30, adapter["device"], bool(adapter["resumed_at"]))
+    training, resumed = device_seconds(adapter) / 3600, bool(adapter["resumed_at"])
+    return Cost(training, evaluation, peak / 2**30, adapter["device"], resumed)
 
 
 def draw(comparisons, costs: dict[str, Cost], spec: dict):
@@ -109,7 +112,8 @@ def _small_print(costs: dict[str, Cost], used: dict, columns: list[str]) -> list
     words = [
         f"One point per adapter ({len(costs)}). Change: adapter minus its base, mean over languages and, with equal "
         f"weight, over benchmarks ({behind}); lines are 95 % intervals from resampling items.",
-        f"Cost: wall time of the job{'' if devices == ['CPU'] else ' times its GPUs'}, loading included, as the "
+        f"Cost: wall time of the job{'' if devices == ['CPU'] else ' times its GPUs, of a shared one its share'}, "
+        "loading included, as the "
         f"provenance files beside the results recorded it on {figure_parts.listed(devices) or 'unknown devices'}. Such "
         "facts vary from run to run and with what else ran on the machine; nothing is remade when they change.",
     ]

@@ -43,19 +43,27 @@ def _folder() -> Path:
     return folder
 
 
-def _try(device: str, units: int, folder: Path) -> list[FileLock] | None:
-    """Return locks on ``units`` sixteenths of a device, or ``None`` if fewer are free."""
+def _free(device: str, folder: Path) -> list[FileLock]:
+    """Return locks on the free sixteenths of a device, all of them held now."""
     held = []
     for number in range(UNITS):
         lock = FileLock(folder / f"{device}.{number:02d}")
         with contextlib.suppress(Timeout):
             lock.acquire(timeout=0)
             held.append(lock)
-        if len(held) == units:
-            return held
-    for lock in held:
-        lock.release()
-    return None
+    return held
+
+
+def _take(devices: list[str], units: int, folder: Path) -> tuple[str, list[FileLock]] | None:
+    """Return the device with the most room and locks on ``units`` sixteenths of it; ``None`` if it has fewer."""
+    free = {device: _free(device, folder) for device in devices}
+    # Small jobs spread over all devices before two of them share one.
+    best = max(free, key=lambda device: len(free[device]))
+    kept = units if len(free[best]) >= units else 0
+    for device, locks in free.items():
+        for lock in locks[kept if device == best else 0 :]:
+            lock.release()
+    return (best, free[best][:kept]) if kept else None
 
 
 @contextlib.contextmanager
@@ -97,11 +105,9 @@ def lease(gpus: int, percent: int = 100, devices: list[str] | None = None, folde
     with FileLock(folder / "turn"):
         told = False
         while len(ids) < gpus:
-            for device in devices:
-                locks = _try(device, units, folder) if device not in ids and len(ids) < gpus else None
-                if locks:
-                    held += locks
-                    ids.append(device)
+            while len(ids) < gpus and (taken := _take([d for d in devices if d not in ids], units, folder)):
+                ids.append(taken[0])
+                held += taken[1]
             if len(ids) < gpus:
                 if not told:
                     log.info("waiting for a GPU")

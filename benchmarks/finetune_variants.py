@@ -4,10 +4,11 @@
 
 - `adapter first`: the adapter's product is written first and the base's added to it. Either way one product reads and
   rewrites what the other wrote; the base's is bound by arithmetic and can hide that.
-- `stacked`: layers that read the same tensor (q, k, v; gate, up) are one operation. The tensor is read once for all their
-  adapters, and their gradients are added up inside the products, where autograd would do so in passes of its own.
+- `stacked`: layers that read the same tensor (q, k, v; gate, up) are one operation. The tensor is read once for all
+  their adapters, and their gradients are added up inside the products, where autograd would do so in passes of its own.
 - `kept`: 4-bit weights, dequantised in the forward pass, are kept for the backward one.
 - `cudnn`: cuDNN's attention. It takes no packed rows; here all examples are equally long.
+- `any_order`: operations may add up in any order, which attention's backward pass makes use of.
 - `cublaslt`: matrix products through cuBLASLt.
 """
 
@@ -125,11 +126,20 @@ def cudnn(length: int):
         return out.transpose(1, 2).flatten(0, 1)[None], None
 
     AttentionInterface.register(packed_attention._NAME, attend)
+    try:
+        with any_order():
+            yield
+    finally:
+        AttentionInterface.register(packed_attention._NAME, packed_attention._attend)
+
+
+@contextlib.contextmanager
+def any_order():
+    """Let operations take forms that are not deterministic."""
     torch.use_deterministic_algorithms(False)
     try:
         yield
     finally:
-        AttentionInterface.register(packed_attention._NAME, packed_attention._attend)
         torch.use_deterministic_algorithms(True)
 
 

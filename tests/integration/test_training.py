@@ -212,8 +212,12 @@ def test_fused_layers_compute_what_peft_does(manifest, bits, dropout):
         torch.manual_seed(2)
         model(tokens, labels=tokens).loss.backward()
         gradients = {name: value.grad for name, value in model.named_parameters() if value.grad is not None}
+        # Only dropout is told: 4-bit layers in evaluation mode use a bf16 kernel where the CPU has one.
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.eval()
         with torch.no_grad():
-            found.append((model.eval()(tokens).logits, gradients))
+            found.append((model(tokens).logits, gradients))
     (logits, gradients), (same_logits, same_gradients) = found
     assert torch.allclose(logits, same_logits, rtol=1e-3, atol=1e-3)
     assert len(gradients) == 28 and gradients.keys() == same_gradients.keys()

@@ -158,9 +158,15 @@ def model_mb(wildcards, attempt):
     return budget.scaled_mb(budget.model_mb(STUDY, model_of(wildcards)), attempt)
 
 
+def gets_gpu(rule):
+    """Whether a scheduler is asked for a GPU for a rule's jobs: `--set-resources <rule>:gpu=0` says no."""
+    return workflow.resource_settings.overwrite_resources.get(rule, {}).get("gpu") != 0
+
+
 def finetune_mb(wildcards, attempt):
-    """Memory of a finetune job."""
-    return budget.scaled_mb(budget.finetune_mb(STUDY, wildcards.system), attempt)
+    """Memory of a finetune job; on this machine as if it had no GPU, which only a job itself finds out."""
+    gpu = scheduled() and gets_gpu("finetune")
+    return budget.scaled_mb(budget.finetune_mb(STUDY, wildcards.system, gpu), attempt)
 
 
 def finetune_minutes(wildcards, attempt):
@@ -173,21 +179,33 @@ def predict_minutes(tokens, *arguments):
     return lambda wildcards, attempt: budget.predict_minutes(STUDY, wildcards.system, tokens(*arguments), attempt)
 
 
-def heavy_slots(wildcards):
+def heavy_slots(wildcards, trains):
     """How many finetune or predict jobs this machine runs at once."""
+    if trains:
+        return devices.cpu_slots(budget.finetune_mb(STUDY, wildcards.system, gpu=False))
     return devices.cpu_slots(budget.model_mb(STUDY, model_of(wildcards)))
 
 
-def heavy_threads(wildcards):
+def heavy_threads(wildcards, trains=False):
     """Snakemake threads of a finetune or predict job.
 
     `--cores 8` on a machine with 2 processors must not start 8 of them. So a job takes the share of the
     asked-for cores that corresponds to its share of the real machine, by processors and memory. A scheduler keeps
     count by itself, and the machine that asks is not the one that computes.
     """
-    return 8 if scheduled() else max(1, -(-(workflow.cores or 1) // heavy_slots(wildcards)))
+    return 8 if scheduled() else max(1, -(-(workflow.cores or 1) // heavy_slots(wildcards, trains)))
 
 
-def real_threads(wildcards, threads):
+def real_threads(wildcards, threads, trains=False):
     """Processors that such a job really uses."""
-    return threads if scheduled() else max(1, devices.real_cores() // heavy_slots(wildcards))
+    return threads if scheduled() else max(1, devices.real_cores() // heavy_slots(wildcards, trains))
+
+
+def finetune_threads(wildcards):
+    """Snakemake threads of a finetune job."""
+    return heavy_threads(wildcards, trains=True)
+
+
+def finetune_real_threads(wildcards, threads):
+    """Processors that such a job really uses."""
+    return real_threads(wildcards, threads, trains=True)

@@ -14,13 +14,13 @@ rule finetune:
         f"{LOGS}/finetune/{{system}}.log",
     conda:
         "../envs/torch.yaml"
-    threads: heavy_threads
+    threads: finetune_threads
     resources:
         mem_mb=finetune_mb,
         runtime=finetune_minutes,
         gpu=1,
         gpu_percent=100,
-        cpu_threads=real_threads,
+        cpu_threads=finetune_real_threads,
     params:
         spec=checked(STUDY.finetune_spec, "@system"),
         code=STUDY.code("finetune"),

@@ -92,6 +92,7 @@ NOTICED_BY = {
     "workers": {"finetune"},
     "fused_lora": RUNS | {"finetune", "tokenize_benchmarks"},
     "checkpoints": {"finetune"},
+    "weight_files": RUNS | {"finetune", "tokenize_benchmarks"},
     "master_weights": {"finetune"},
     "prompts": {"predict", "report_items"},
     "requests": RUNS,

@@ -63,8 +63,10 @@ def test_edits_that_change_no_result(study, name, old, new):
     assert study.pending() == {}
 
 
-def test_threads(study):
+def test_threads_and_gpus(study):
     assert study.pending("--cores", "8") == {}
+    asked = ("--set-resources", "finetune:gpu=2", "finetune:gpu_percent=50", "finetune:mem_mb=9000")
+    assert study.pending(*asked, "--set-threads", "finetune=2") == {}
 
 
 def test_new_rank_trains_only_that_rank(study):

@@ -1,20 +1,17 @@
 """The finetune command by itself: several processes, memory that runs out, places that cannot be written."""
 
 import argparse
+import json
 import os
-import random
-import shutil
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import finetune
+import kill_campaign
 import pytest
 import torch
 from tiny import COMMON
-from workspace import ROOT
 
 from maple import manifests, model_sources, response_loss, workers
 from maple.canonical import canonical
@@ -101,12 +98,7 @@ def test_memory_that_runs_out_halves_the_device_batch_once_and_for_all(inputs, t
 
 
 def command(inputs, folder):
-    args = arguments(inputs, folder)
-    return [
-        sys.executable, str(ROOT / "workflow/scripts/finetune.py"), "--spec", args.spec, "--code", "c",
-        "--model", str(args.model), "--data", str(args.data), "--out", str(args.out),
-        "--scratch", str(args.scratch), "--threads", "1", "--checkpoint-seconds", "0",
-    ]  # fmt: skip
+    return kill_campaign.command(folder, SPEC, *inputs)
 
 
 @pytest.mark.parametrize("place", ["scratch", "out"])
@@ -150,40 +142,13 @@ def test_kills_at_random_moments_and_one_finish(inputs, tmp_path):
     """CI takes a few; MAPLE_KILLS=20 is the campaign of docs/finetuning.md."""
     kills = int(os.environ.get("MAPLE_KILLS", "3"))
     method = METHOD | {"epochs": 120, "dropout": 0.1}
-    words = command(inputs, tmp_path)
-    words[words.index("--spec") + 1] = canonical(SPEC | {"method": method})
-    whole = command(inputs, tmp_path / "whole")
-    whole[whole.index("--spec") + 1] = words[words.index("--spec") + 1]
-    begin = time.monotonic()
-    assert subprocess.run(whole, capture_output=True).returncode == 0
-    length = time.monotonic() - begin
-    chance, statuses, finished = random.Random(kills), [], 0
-    while len(statuses) < kills:
-        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        # What is left of the training grows shorter with every kill.
-        time.sleep(chance.uniform(0.1, 0.6) * length)
-        process.send_signal(chance.choice([signal.SIGKILL, signal.SIGTERM]))
-        status = process.wait(60)
-        if status:
-            statuses.append(status)
-        if (tmp_path / "out/adapter.json").exists():
-            # It was done before the signal: begin anew, or the kills to come would find nothing to do.
-            compare(tmp_path)
-            finished += 1
-            shutil.rmtree(tmp_path / "out")
-    assert subprocess.run(words, capture_output=True).returncode == 0
-    compare(tmp_path)
-    assert set(statuses) <= {-signal.SIGKILL, -signal.SIGTERM, os.EX_TEMPFAIL}
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".scratch", "out", "whole"]
-    assert not [path for path in (tmp_path / ".scratch").iterdir() if path.suffix != ".lock"]
-    print(f"{kills} kills that hit: statuses {statuses}; {finished} finishes on the way; a whole run {length:.1f} s")
-
-
-def compare(folder):
-    """Every payload file of a run is that of the undisturbed one."""
-    for file in (folder / "whole/out").iterdir():
-        if file.name != "provenance.json":
-            assert (folder / "out" / file.name).read_bytes() == file.read_bytes(), file.name
+    found = kill_campaign.campaign(tmp_path / "job", SPEC | {"method": method}, *inputs, kills)
+    print(json.dumps(found))
+    assert found["identical"]
+    assert {row["status"] for row in found["kills"]} <= {-signal.SIGKILL, -signal.SIGTERM, os.EX_TEMPFAIL}
+    assert len(found["kills"]) == kills and len({row["signal"] for row in found["kills"]}) == min(kills, 2)
+    assert found["left_in_folder"] == [".scratch", "out"]
+    assert not found["left_in_scratch"] and not found["files_elsewhere"]
 
 
 def test_a_team_resumes_to_the_same_bytes(inputs, tmp_path, monkeypatch):

@@ -1,4 +1,5 @@
 import copy
+import json
 
 import pytest
 import yaml
@@ -89,6 +90,13 @@ def test_paper_study_has_exactly_its_systems():
     assert {s.rank for s in study.adapters} == {8, 16, 32, 64, 128}
     specs = {study.finetune_spec(s.path) + s.model + s.data for s in study.adapters}
     assert len(specs) == 60
+    # What decides an adapter, and nothing of the machine: no device batch, device, thread or GPU.
+    for found in (json.loads(study.finetune_spec(s.path)) for s in study.adapters):
+        assert found.keys() == {"bits", "rank", "seed", "method"}
+        assert found["method"].keys() <= {
+            "alpha", "batch_size", "dropout", "epochs", "held_out", "learning_rate", "max_grad_norm", "max_length",
+            "schedule", "target_modules", "warmup_steps", "weight_decay",
+        }  # fmt: skip
     counts = {name: len(part["languages"]) for name, part in study.config["benchmarks"].items()}
     assert counts == {"xnli": 15, "xcopa": 11, "xstorycloze": 11, "belebele": 122, "mlqa": 7, "xquad": 12}
 
@@ -115,6 +123,7 @@ def test_hardware_and_names_stay_out_of_specs():
     raw = copy.deepcopy(TINY)
     raw["models"]["tiny"].update(name="Other", parameters=9.0e9, note="x")
     raw["methods"]["lora"]["name"] = "Other"
+    raw["cluster"] = {"tflops": 300, "max_minutes": 60}
     other = Study(config.resolve(raw))
     path = study.adapters[0].path
     assert study.finetune_spec(path) == other.finetune_spec(path)

@@ -1,3 +1,4 @@
+import copy
 import random
 
 import plan
@@ -106,3 +107,14 @@ def test_jobs_of_another_device_do_not_calibrate():
 )
 def test_wall_time(chains, devices, expected):
     assert plan.wall_seconds(chains, devices) == expected
+
+
+def test_scratch_holds_three_checkpoints_for_a_moment():
+    config = copy.deepcopy(PAPER.config)
+    config["methods"]["full"] = config["methods"]["lora"] | {"kind": "full"}
+    config["grid"] = [config["grid"][0] | {"bits": [16], "methods": ["full"]}]
+    study = Study(config)
+    job = costs.Job("finetune", study.adapters[0])
+    assert costs.scratch_bytes(study, job) == 3 * 12 * config["models"][job.system.model]["parameters"]
+    lora = finetuning(model="llama-2-7b", rank=8)
+    assert costs.scratch_bytes(PAPER, lora) == 3 * 3 * costs.adapter_bytes(PAPER, lora.system)

@@ -3,6 +3,7 @@
 import json
 import math
 
+from maple import weight_files
 from maple.errors import UserError
 from maple.files import replaced
 
@@ -148,20 +149,17 @@ def export(model, folder, base_name: str) -> None:
     A fully trained model is written as its weights in bf16, in which it computes.
     """
     import torch
-    from safetensors.torch import save
 
     if hasattr(model, "peft_config"):
         from peft import get_peft_model_state_dict
 
-        weights, config = get_peft_model_state_dict(model), model.peft_config["default"]
+        weights, config, dtype = get_peft_model_state_dict(model), model.peft_config["default"], None
         config.base_model_name_or_path, config.inference_mode = base_name, True
         plain = {key: sorted(value) if isinstance(value, set) else value for key, value in config.to_dict().items()}
     else:
-        weights = {name: value.to(torch.bfloat16) for name, value in model.named_parameters()}
+        weights, dtype = dict(model.named_parameters()), torch.bfloat16
         plain = {"base_model_name_or_path": base_name, "trained": "all weights"}
-    weights = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-    with replaced(folder / "adapter_model.safetensors", "wb") as stream:
-        stream.write(save(weights, metadata={"format": "pt"}))
+    weight_files.write(folder / "adapter_model.safetensors", weights, dtype, {"format": "pt"})
     with replaced(folder / "adapter_config.json") as stream:
         stream.write(json.dumps(plain, indent=1, sort_keys=True, default=str) + "\n")
 

@@ -30,6 +30,9 @@ _MOST_TOKENS_PER_SECOND = 10_000
 _START_MINUTES, _READ_BYTES_PER_MINUTE = 10, 12e9
 # A tokenised record is Python numbers: two words and an object for each token.
 _BYTES_PER_HELD_TOKEN = 60
+# Besides the weights, where a CPU trains them all: fp32 masters, sums of gradients and AdamW's two moments (16), the
+# larger of gradients and the optimiser's temporaries (8), and room for weights that compute in fp32 and for logits.
+_BYTES_PER_TRAINED_WEIGHT = 28
 
 
 @lru_cache
@@ -127,10 +130,21 @@ def model_mb(study, model: str) -> int:
     return int(2000 + 2.0 * study.config["models"][model]["parameters"] * 1.6 / 2**20)
 
 
-def finetune_mb(study, system: str) -> int:
-    """Return the host memory of training a system, in MB: the model and the tokenised records."""
+def finetune_mb(study, system: str, gpu: bool) -> int:
+    """Return the host memory of training a system, in MB: the model, the tokenised records, and what is trained.
+
+    Of an adapter the last is next to nothing. All weights with their gradients and moments are several times the model:
+    on a GPU they lie there, and checkpoints pass through the host a piece at a time.
+
+    Args:
+        study: The study.
+        system: Path of the system.
+        gpu: Whether it is trained on one.
+    """
     coordinates = System.parse(system)
     held = instruction_tokens(study, coordinates.data, coordinates.method) * _BYTES_PER_HELD_TOKEN
+    if study.config["methods"][coordinates.method]["kind"] == "full" and not gpu:
+        held += _BYTES_PER_TRAINED_WEIGHT * study.config["models"][coordinates.model]["parameters"]
     return model_mb(study, coordinates.model) + int(held / 2**20)
 
 

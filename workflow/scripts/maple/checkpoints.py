@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from maple.files import replaced, sha256_file, write_json
+from maple import weight_files
+from maple.files import sha256_file, write_json
 from maple.logs import log
 
 
@@ -16,13 +17,10 @@ def save(folder: Path, step: int, tensors: dict, facts: dict) -> None:
         tensors: Name -> tensor: adapter, optimiser and random states.
         facts: What is not a tensor, as JSON.
     """
-    from safetensors.torch import save as serialise
-
     name = f"checkpoint-{step:08d}"
-    with replaced(folder / f"{name}.safetensors", "wb") as stream:
-        stream.write(serialise({key: value.detach().cpu().contiguous() for key, value in tensors.items()}))
+    written = weight_files.write(folder / f"{name}.safetensors", tensors)
     # The description comes last: a checkpoint counts only once it has one.
-    write_json(folder / f"{name}.json", facts | {"step": step, "sha256": sha256_file(folder / f"{name}.safetensors")})
+    write_json(folder / f"{name}.json", facts | {"step": step, "sha256": written})
     for old in sorted(folder.glob("checkpoint-*.json"))[:-2]:
         old.unlink()
         old.with_suffix(".safetensors").unlink(missing_ok=True)

@@ -113,5 +113,12 @@ def disk_bytes(study, job: Job) -> float:
 
 
 def scratch_bytes(study, job: Job) -> float:
-    """Return what a job needs on disk while it runs: two checkpoints of weights, gradients' moments included."""
-    return 6 * adapter_bytes(study, job.system) if job.kind == "finetune" else disk_bytes(study, job)
+    """Return what a job needs on disk while it runs.
+
+    For training, three checkpoints, of which two stay: weights and the optimiser's two moments in fp32.
+    """
+    if job.kind != "finetune":
+        return disk_bytes(study, job)
+    full = study.config["methods"][job.system.method]["kind"] == "full"
+    # Trained weights are exported in fp32, but in bf16 where they are all of the model's.
+    return 3 * 3 * (2 if full else 1) * adapter_bytes(study, job.system)

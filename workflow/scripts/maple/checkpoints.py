@@ -1,8 +1,8 @@
 """Training checkpoints: safetensors only, complete or not there, at most two."""
 
-import json
 from pathlib import Path
 
+from maple import manifests
 from maple.files import replaced, sha256_file, write_json
 from maple.logs import log
 
@@ -22,10 +22,13 @@ def save(folder: Path, step: int, tensors: dict, facts: dict) -> None:
     with replaced(folder / f"{name}.safetensors", "wb") as stream:
         stream.write(serialise({key: value.detach().cpu().contiguous() for key, value in tensors.items()}))
     # The description comes last: a checkpoint counts only once it has one.
-    write_json(folder / f"{name}.json", facts | {"step": step, "sha256": sha256_file(folder / f"{name}.safetensors")})
-    for old in sorted(folder.glob("checkpoint-*.json"))[:-2]:
-        old.unlink()
-        old.with_suffix(".safetensors").unlink(missing_ok=True)
+    facts = facts | {"step": step, "sha256": sha256_file(folder / f"{name}.safetensors")}
+    write_json(folder / f"{name}.json", manifests.seal(facts))
+    kept = {path.stem for path in sorted(folder.glob("checkpoint-*.json"))[-2:]}
+    # Also what a killed process left half-written: weights without a description, and temporary files.
+    for old in [*folder.glob("checkpoint-*"), *folder.glob(".checkpoint-*.tmp")]:
+        if old.stem not in kept:
+            old.unlink()
 
 
 def newest(folder: Path):
@@ -34,11 +37,9 @@ def newest(folder: Path):
 
     for description in sorted(folder.glob("checkpoint-*.json"), reverse=True):
         payload = description.with_suffix(".safetensors")
-        try:
-            facts = json.loads(description.read_text(encoding="utf-8"))
-            if sha256_file(payload) == facts["sha256"]:
-                return facts, load_file(payload)
-        except (OSError, ValueError, KeyError):
-            pass
+        # The description is sealed: a step or a journal that changed would go into the adapter's files unseen.
+        facts = manifests.earlier(description)
+        if facts and payload.is_file() and sha256_file(payload) == facts["sha256"]:
+            return facts, load_file(payload)
         log.warning("checkpoint %s is damaged: going back to the one before", description.stem)
     return None

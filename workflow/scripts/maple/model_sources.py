@@ -38,7 +38,8 @@ def prepare(spec: str, code: str, out: Path, tokenizer_manifest: Path | None = N
             raise UserError(f"models: {folder} has no config.json: give the folder of a Hugging Face model")
     else:
         folder, facts = out.parent, {}
-        with tempfile.TemporaryDirectory(dir=out.parent) as work:
+        # Named like every unfinished file, so that `verify` knows what a killed job left.
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".model.", suffix=f".{os.getpid()}.tmp") as work:
             made = Path(work) / "model"
             if settings["source"] == "gguf-package":
                 _from_gguf_package(settings["package"], settings["sha256"], Path(work), made)

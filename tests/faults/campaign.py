@@ -27,7 +27,9 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "workflow/scripts"), str(Path(__
 import damage  # noqa: E402
 import places  # noqa: E402
 from ledger import Ledger, unfinished_outputs  # noqa: E402
-from small_study import SmallStudy, with_suppressed  # noqa: E402
+from small_study import SmallStudy  # noqa: E402
+
+from maple.files import sha256_file  # noqa: E402
 
 # Faults that hit a run, and how often each is drawn.
 LIVE = {
@@ -84,7 +86,7 @@ class Campaign:
         """Make the study and run it undisturbed.
 
         Args:
-            folder: For both copies.
+            folder: For both copies. An undisturbed one that is there already is taken.
             seed: Of all draws. Moments are real time, so a campaign is not the same twice.
             size: Which of ``small_study.SIZES``.
             sabotage: Which of ``SABOTAGE`` to break the workflow with.
@@ -95,11 +97,12 @@ class Campaign:
         self.problems: list[str] = []
         self.counts = collections.Counter()
         self.folder = folder
-        reference = SmallStudy.make(folder / "undisturbed", size)
-        if sabotage:
-            name, sound, broken = SABOTAGE[sabotage]
-            reference.edit(f"workflow/scripts/{name}", sound, broken)
-        begun = time.monotonic()
+        reference, begun = SmallStudy.at(folder / "undisturbed", size), time.monotonic()
+        if not reference.folder.exists():
+            reference = SmallStudy.make(reference.folder, size)
+            if sabotage:
+                name, sound, broken = SABOTAGE[sabotage]
+                reference.edit(f"workflow/scripts/{name}", sound, broken)
         run = reference.start(folder / "undisturbed.txt")
         assert run.wait(_PATIENCE * 2) and run.process.returncode == 0, run.text()[-3000:]
         self.seconds = time.monotonic() - begun
@@ -111,8 +114,9 @@ class Campaign:
         # Faults come within the time that the longest job takes, so that they hit its beginning, middle and end.
         self.longest = trained["seconds"]
         self.run, self.other, self.clock = None, None, None
-        self.remedies, self.excused, self.since = set(), True, time.time()
-        self.before, self.right, self.may_go = {}, set(), set()
+        self.remedies, self.excused = set(), True
+        # What the last runs must have kept; what their unfinished jobs may have taken away; scratch that is damaged.
+        self.before, self.right, self.may_go, self.last, self.damaged = {}, set(), set(), set(), {}
         self.reference = reference
 
     def close(self) -> None:
@@ -136,11 +140,9 @@ class Campaign:
         self.say(f"{len(self.faults)}: {kind}: {target}{f' ({noticed})' if noticed else ''}")
         return fault
 
-    def names(self, processes) -> str:
-        found = []
-        for process in processes:
-            with_suppressed(lambda process=process: found.append(Path(process.cmdline()[1]).stem))
-        return ", ".join(sorted(found))
+    @staticmethod
+    def names(jobs) -> str:
+        return ", ".join(sorted(job.name for job in jobs))
 
     # Runs.
 
@@ -158,8 +160,8 @@ class Campaign:
                 self.counts["lock message"] += 1
             self.do("-m", "snakemake", "--unlock")
             self.counts["unlocked"] += 1
-        self.since = time.time()
         self.run, self.excused = self.begin("run"), False
+        self.clock = None
 
     def begin(self, name: str):
         env = {}
@@ -177,7 +179,7 @@ class Campaign:
     def ended(self) -> bool:
         """Deal with a run that is over; say whether the study is complete."""
         text, status = self.run.text(), self.run.process.returncode
-        self.may_go |= unfinished_outputs(text)
+        self.unfinished(text)
         if "unexpected error" in text:
             self.problem(f"a defect's traceback instead of one line: {self.run.output}")
         if status == 0 and not self.study.jobs():
@@ -203,20 +205,29 @@ class Campaign:
             self.do("workflow/scripts/verify.py", "--remove-bad")
             self.snapshot()
 
-    def snapshot(self, damaged=()) -> None:
+    def unfinished(self, text: str) -> None:
+        """Note the jobs that a run left unfinished: it, or the next one, takes their outputs away."""
+        self.last = unfinished_outputs(text)
+        self.may_go |= self.last
+
+    def progress(self) -> dict:
+        damaged = [path for path, value in self.damaged.items() if path.is_file() and sha256_file(path) == value]
+        return self.ledger.progress(self.study, damaged)
+
+    def snapshot(self) -> None:
         """Remember what a run must go on from."""
-        self.before, self.right = self.ledger.progress(self.study, damaged), self.ledger.right(self.study)
-        self.may_go = set()
+        self.before, self.right, self.may_go = self.progress(), self.ledger.right(self.study), set(self.last)
+        self.ledger.forget_logs(self.study)
 
     def checked(self) -> None:
         """Hold what there is now against what there was before the last run: is anything lost?"""
-        now, right = self.ledger.progress(self.study), self.ledger.right(self.study)
+        now, right = self.progress(), self.ledger.right(self.study)
         lost = [
             f"{name}: {self.before[name]} kept, {now[name]} left"
             for name in now
             if now[name] < self.before.get(name, 0)
         ]
-        number, anew = self.ledger.resumed(self.study, self.before, self.since)
+        number, anew = self.ledger.resumed(self.study, self.before)
         self.counts["jobs that had something to go on from"] += number
         gone = sorted(self.right - right - self.may_go)
         for words in [*lost, *anew, *(f"{name} was finished and is gone" for name in gone)]:
@@ -236,7 +247,7 @@ class Campaign:
                 wait = 0.0
                 if self.run.alive and self.study.jobs():
                     return True
-            time.sleep(0.02)
+            time.sleep(0.15)
         return False
 
     def finish(self) -> None:
@@ -253,11 +264,17 @@ class Campaign:
 
     def live(self, kind: str) -> bool:
         """Inject a fault into a run; say whether the study is complete instead."""
-        if kind == "clock set back, seen by processes" and not (self.run and self.run.alive):
+        if kind == "clock set back, seen by processes":
+            # The clock is the process's from its start on.
+            if self.run and self.run.alive:
+                self.excused = True
+                self.run.send(signal.SIGTERM)
+                self.stop()
+                if self.ended():
+                    return True
             self.clock = self.folder / "clock"
             self.clock.write_text("+0")
         if not self.moment():
-            self.clock = None
             return self.ended()
         at_work = self.names(self.study.jobs())
         method = {
@@ -273,20 +290,15 @@ class Campaign:
             method(kind, at_work)
         else:
             self.kill(kind, 9 if "-9" in kind else 15)
-        if not self.run.alive:
-            self.clock = None
-            return self.ended()
-        return False
+        return not self.run.alive and self.ended()
 
     def kill(self, kind: str, number: int) -> None:
         jobs = self.study.jobs()
         self.excused = True
         if "a job" in kind:
-            # Each command as likely as any other, however many of it run.
-            victim = self.draw.choice(jobs)
-            name = self.names([victim])
-            if with_suppressed(victim.send_signal, number) and name:
-                self.hit(kind, name)
+            victim = self.draw.choice(jobs) if jobs else None
+            if victim and victim.send(number):
+                self.hit(kind, victim.name)
             self.stop()
         elif "alone" in kind:
             self.run.send(signal.SIGKILL)
@@ -317,7 +329,7 @@ class Campaign:
         self.excused = True
         with places.Full(self.study.folder, self.draw.randrange(0, 20_000)):
             self.run.wait(20)
-        self.placed(kind, at_work, ("No space left", "cannot be written", "cannot be read or written"))
+        self.placed(kind, at_work, "No space left")
 
     def read_only(self, kind: str, at_work: str) -> None:
         if not self.disk:
@@ -325,11 +337,13 @@ class Campaign:
         self.excused = True
         with places.ReadOnly(self.study.results):
             self.run.wait(20)
-        self.placed(kind, at_work, ("Read-only file system", "cannot be written", "cannot be read or written"))
+        self.placed(kind, at_work, "Read-only file system")
 
-    def placed(self, kind: str, at_work: str, signs) -> None:
-        if any(sign in self.run.text() for sign in signs):
-            self.hit(kind, at_work, "one line" if signs[1] in self.run.text() else "Snakemake's own message")
+    def placed(self, kind: str, at_work: str, sign: str) -> None:
+        lines = [line for line in self.run.text().splitlines() if sign in line]
+        if lines:
+            own = any("error: " in line and "cannot be" in line for line in lines)
+            self.hit(kind, at_work, "one line of the step" if own else "Snakemake")
 
     def second(self, kind: str, at_work: str) -> None:
         other = self.begin("second")
@@ -357,7 +371,7 @@ class Campaign:
             if not run.wait(_PATIENCE):
                 self.problem(f"two at once: {run.output} does not end")
                 run.send(signal.SIGKILL)
-            self.may_go |= unfinished_outputs(run.text())
+            self.unfinished(run.text())
         if "unexpected error" in self.other.text():
             self.problem(f"two at once: a traceback: {self.other.output}")
 
@@ -375,10 +389,8 @@ class Campaign:
             self.hit(kind, f"{moved} files, {ahead / 3600e9:.0f} h; {at_work}")
 
     def clock_back(self, kind: str, at_work: str) -> None:
-        if not self.clock:
-            return
         hours = self.draw.randrange(1, 72)
-        self.clock.write_text(f"-{hours}h")
+        (self.folder / "clock").write_text(f"-{hours}h")
         self.hit(kind, f"{hours} h; {at_work}")
         self.run.wait(self.longest)
 
@@ -393,7 +405,7 @@ class Campaign:
 
     def left(self) -> None:
         """Damage what lies there while nothing runs."""
-        self.may_go |= unfinished_outputs(self.run.text())
+        self.unfinished(self.run.text())
         self.checked()
         kind = self.draw.choices(list(LEFT), LEFT.values())[0]
         if kind == "scratch damaged":
@@ -407,7 +419,6 @@ class Campaign:
 
     def damage_scratch(self) -> None:
         """Damage one file of each unfinished job, the newest checkpoint before others."""
-        damaged = []
         for folder in sorted((self.study.results / ".scratch").glob("*/")):
             found = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
             newest = [path for path in found if path.name.startswith("checkpoint-")][-2:]
@@ -417,10 +428,10 @@ class Campaign:
             path = self.draw.choice(found)
             kind = self.draw.choice(["flip", "flip", "truncate", "empty"])
             if damage.spoil(path, kind, self.draw, []):
-                damaged.append(path)
+                self.damaged[path] = sha256_file(path)
                 what = "checkpoint" if newest and path in newest else "scratch file"
                 self.hit(f"{what} damaged", f"{kind} {path.name}")
-        self.snapshot(damaged)
+        self.snapshot()
 
     # Faults that hit a finished study.
 
@@ -454,30 +465,43 @@ class Campaign:
         damaged = {}
         for owner in chosen:
             path = self.draw.choice(by_owner[owner])
-            kind = self.draw.choice(damage.KINDS[: 5 if path.suffix in {".json", ".html"} else 6])
+            # To delete a table is to ask for a new one; a manifest misses what it lists.
+            listed_by_manifest = path != owner and not owner.name.endswith("provenance.json")
+            kind = self.draw.choice(damage.KINDS if listed_by_manifest else damage.KINDS[:-1])
             name = str(path.relative_to(self.study.folder))
             if damage.spoil(path, kind, self.draw, others):
                 damaged[name] = self.hit("result damaged", f"{kind} {name}")
-        self.read_damaged(damaged)
+        self.read_damaged(damaged, listed)
         said = self.verified("--remove-bad")
         for name, fault in damaged.items():
-            if any(name in line and not line.startswith("removed") for line in said.splitlines()):
+            own = [line for line in said.splitlines() if line.startswith(f"{name}: ") or f": {name}: " in line]
+            if any("made from" not in line for line in own):
                 fault.noticed = f"{fault.noticed}, verify".lstrip(", ")
             else:
                 self.problem(f"verify does not name {fault.target}")
         self.snapshot()
 
-    def read_damaged(self, damaged: dict[str, Fault]) -> None:
+    def read_damaged(self, damaged: dict[str, Fault], owners: dict[Path, Path]) -> None:
         """Have damaged files read by the steps they go into: these must stop, and write nothing."""
-        targets = {}
+        targets, folder = {}, self.study.folder
+        spoilt = {owners[folder / name] for name in damaged}
         for name in damaged:
             target = damage.reader(name)
-            if target in self.ledger.payload and target not in targets.values() and target not in damaged:
+            # A step that is to write over damaged files would take them away before `verify` is asked.
+            if (
+                target in self.ledger.payload
+                and target not in targets.values()
+                and owners[folder / target] not in spoilt
+            ):
                 targets[name] = target
         if not targets:
             return
         for target in targets.values():
-            (self.study.folder / target).unlink(missing_ok=True)
+            # Predictions that are there are kept, and nothing is read.
+            if target.endswith("index.json"):
+                shutil.rmtree((folder / target).parent)
+            else:
+                (folder / target).unlink()
         said = self.do("-m", "snakemake", "--cores", "2", "--keep-going", *targets.values())
         for name, target in targets.items():
             # What else the same step reads may have stopped it first.
@@ -485,11 +509,11 @@ class Campaign:
             if (self.study.folder / target).exists() and self.study.payload()[target] != self.ledger.payload[target]:
                 self.problem(f"{damaged[name].target} went into {target} unseen")
             if named:
-                damaged[name].noticed = f"the step that reads it ({Path(target).suffix.lstrip('.')})"
+                damaged[name].noticed = "the step that reads it"
 
     # The whole.
 
-    def go(self, number: int, each: int = 12, batch: int = 16) -> None:
+    def go(self, number: int, each: int = 14, batch: int = 24) -> None:
         """Inject faults until there are enough.
 
         Args:

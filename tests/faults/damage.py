@@ -60,6 +60,12 @@ def reader(name: str) -> str | None:
     parts = Path(name).parts[1:]
     if parts[0] == "predictions" and name.endswith(".jsonl"):
         return f"results/scores/{'/'.join(parts[1:-1])}.json"
+    if parts[0] == "adapters" and parts[-1].startswith("adapter_"):
+        return f"results/predictions/{'/'.join(parts[1:-1])}/xnli/index.json"
+    if parts[0] == "models" and not parts[-1].endswith("provenance.json"):
+        return f"results/predictions/{parts[1]}/16bit/base/xnli/index.json"
+    if parts[0] == "benchmarks" and name.endswith(".jsonl"):
+        return f"results/predictions/tiny/16bit/base/{parts[1]}/index.json"
     if parts[0] == "scores" and parts[-1].endswith((".parquet", ".json")) and "provenance" not in parts[-1]:
         return f"results/tables/{Path(name).stem}_comparisons.csv"
     if parts[0] == "tables" and parts[-1].endswith("_scores.csv"):

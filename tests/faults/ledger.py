@@ -80,8 +80,14 @@ class Ledger:
                 return int(description.stem.split("-")[1])
         return 0
 
-    def resumed(self, study, before: dict, since: float) -> tuple[int, list[str]]:
-        """Look into the logs of jobs started since a moment: did they go on from what there was before?
+    def forget_logs(self, study) -> None:
+        """Delete the logs of training and prediction, so that those found later are of jobs started later."""
+        for step in ("finetune", "predict"):
+            for log in (study.results / "logs" / step).rglob("*.log"):
+                log.unlink()
+
+    def resumed(self, study, before: dict) -> tuple[int, list[str]]:
+        """Look into the logs of jobs: did they go on from what there was before?
 
         Returns:
             How many jobs had something to go on from, and what was lost.
@@ -89,7 +95,7 @@ class Ledger:
         checked, lost = 0, []
         for adapter in self.adapters:
             log = study.results / "logs/finetune" / f"{adapter.removeprefix('results/adapters/')}.log"
-            text = _since(log, since)
+            text = _text(log)
             if before.get(adapter) and " spec {" in text:
                 resumed, checked = _RESUMED.search(text), checked + 1
                 at = int(resumed[1]) if resumed else 0
@@ -98,7 +104,7 @@ class Ledger:
                     lost.append(f"{adapter}: step {before[adapter]} was kept, training began after {at}")
         for folder in self.predictions:
             log = study.results / "logs/predict" / f"{folder.removeprefix('results/predictions/')}.log"
-            planned = _PLANNED.search(_since(log, since))
+            planned = _PLANNED.search(_text(log))
             owed = {name for name, kept in before.items() if kept and name.startswith(f"{folder}/")}
             if planned and owed:
                 checked += 1
@@ -107,8 +113,8 @@ class Ledger:
         return checked, lost
 
 
-def _since(log: Path, since: float) -> str:
+def _text(log: Path) -> str:
     try:
-        return log.read_text(errors="replace") if log.stat().st_mtime > since else ""
+        return log.read_text(errors="replace")
     except FileNotFoundError:
         return ""

@@ -1,12 +1,15 @@
 """The study that faults are injected into: its runs, its jobs' processes, its payload."""
 
+import contextlib
 import copy
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 from workspace import TINY, Workspace
@@ -39,6 +42,21 @@ def _short() -> dict:
 
 # Name -> config and what is asked for (nothing: all of it).
 SIZES = {"whole": (_whole, []), "short": (_short, ["results/figures/xnli_by_lang.pdf"])}
+
+
+class Job(NamedTuple):
+    """A command at work."""
+
+    name: str
+    process: psutil.Process
+
+    def send(self, number: int) -> bool:
+        """Send a signal; say whether the process was still there."""
+        try:
+            self.process.send_signal(number)
+        except (psutil.NoSuchProcess, ProcessLookupError):
+            return False
+        return True
 
 
 class Run:
@@ -82,19 +100,23 @@ class SmallStudy(Workspace):
     targets: list[str] = []
 
     @classmethod
+    def at(cls, folder: Path, size: str) -> "SmallStudy":
+        """Return the study of a folder, whether it is made or not."""
+        study = cls(folder)
+        _, study.targets = SIZES[size]
+        return study
+
+    @classmethod
     def make(cls, folder: Path, size: str) -> "SmallStudy":
-        config, targets = SIZES[size]
-        study = cls.create(folder, config())
-        study.targets = targets
-        study.edit(
-            "rules/finetune.smk", "finetune.py --spec", f"finetune.py --checkpoint-seconds {CHECKPOINT_SECONDS} --spec"
-        )
+        config, _ = SIZES[size]
+        cls.create(folder, config())
+        study = cls.at(folder, size)
+        often = f"finetune.py --checkpoint-seconds {CHECKPOINT_SECONDS} --spec"
+        study.edit("rules/finetune.smk", "finetune.py --spec", often)
         return study
 
     def twin(self, folder: Path) -> "SmallStudy":
         """Return a copy of the workflow without its results."""
-        import shutil
-
         left_out = shutil.ignore_patterns("results", ".snakemake")
         shutil.copytree(self.folder, folder, copy_function=shutil.copy2, ignore=left_out, dirs_exist_ok=True)
         study = SmallStudy(folder)
@@ -112,19 +134,20 @@ class SmallStudy(Workspace):
     def start(self, output: Path, env: dict | None = None) -> Run:
         return Run(self, output, env or {})
 
-    def jobs(self) -> list[psutil.Process]:
+    def jobs(self) -> list["Job"]:
         """Return the processes of this study's commands, also those whose Snakemake is gone."""
         scripts, found = f"{self.folder}/workflow/scripts/", []
         for process in psutil.process_iter(["cmdline"]):
             words = process.info["cmdline"] or []
             if len(words) > 1 and "python" in words[0] and words[1].startswith(scripts):
-                found.append(process)
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    found.append(Job(Path(words[1]).stem, psutil.Process(process.pid)))
         return found
 
     def end_all(self) -> None:
         """Kill what is left of this study's processes."""
-        for process in self.jobs():
-            with_suppressed(process.send_signal, signal.SIGKILL)
+        for job in self.jobs():
+            job.send(signal.SIGKILL)
         deadline = time.monotonic() + 20
         while self.jobs() and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -150,12 +173,3 @@ class SmallStudy(Workspace):
                 except FileNotFoundError:
                     continue
         return found
-
-
-def with_suppressed(function, *arguments) -> bool:
-    """Call a function on a process that may just have ended; say whether it had not."""
-    try:
-        function(*arguments)
-    except (psutil.NoSuchProcess, ProcessLookupError):
-        return False
-    return True

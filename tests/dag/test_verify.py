@@ -116,6 +116,12 @@ def test_what_a_killed_job_left(tree, findings):
         assert findings() == {"results/tables/.effects.csv.999999999.tmp": ("left by a killed job", "")}
 
 
+def test_a_model_that_a_killed_job_was_unpacking(tree, findings):
+    unpacked = "results/models/tiny/.model.ab_c1.999999999.tmp/model/model.safetensors"
+    with Tampered(tree.folder / unpacked, b"half"):
+        assert findings() == {unpacked: ("left by a killed job", "")}
+
+
 def test_stale_results_of_another_config(tree, maker, monkeypatch):
     monkeypatch.chdir(tree.folder)
     changed = json.loads(json.dumps(TINY))

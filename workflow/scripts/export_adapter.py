@@ -102,14 +102,14 @@ def main(argv=None) -> int:
         write_model(args.adapter, args.model, model, out)
     else:
         write_peft(args.adapter, base, revision, out)
-    provenance = args.adapter.parent / "provenance.json"
+    provenance = manifests.provenance(args.adapter) or {}
     facts = {
         "base": base,
         "revision": revision,
         "published": "hub" in model,
         "adapter": adapter,
         "weights": adapter["files"]["adapter_model.safetensors"]["sha256"],
-        "versions": read_json(provenance)["versions"] if provenance.is_file() else {},
+        "versions": provenance.get("versions", {}),
         "scores": scores,
     }
     with replaced(args.out) as stream:

@@ -59,6 +59,25 @@ def read_examples(data: Path, tokenizer, method: dict):
     return learned, held_out, len(tokenised) - len(learned) - len(held_out)
 
 
+def remembered(scratch_folder: Path) -> dict | None:
+    """Return the settings that this training began with, ``None`` if it has not begun.
+
+    They decide how sums are rounded, so where the file is damaged those in the newest checkpoint count.
+    """
+    from maple import checkpoints
+
+    found = manifests.earlier(scratch_folder / "settings.json")
+    if found:
+        return {key: value for key, value in found.items() if key != "digest"}
+    kept = checkpoints.newest(scratch_folder)
+    return kept[0]["settings"] if kept else None
+
+
+def remember(scratch_folder: Path, settings: dict) -> None:
+    """Keep the settings for a run that resumes."""
+    write_json(scratch_folder / "settings.json", manifests.seal(settings))
+
+
 def train(team, args, spec: dict, scratch_folder: Path) -> None:
     """Train in the scratch folder, as one of a team; its first process writes ``made`` and ``facts.json``."""
     from maple import adapters, checkpoints, device_batch, devices, models, packed_attention, training
@@ -66,8 +85,7 @@ def train(team, args, spec: dict, scratch_folder: Path) -> None:
     if team.count > 1:
         setup_logging(args.log, "a")
     asked_to_stop = stop_flag()
-    remembered = scratch_folder / "settings.json"
-    settings = read_json(remembered) if remembered.is_file() else {"threads": args.threads}
+    settings = remembered(scratch_folder) or {"threads": args.threads}
     device = devices.setup(settings["threads"], team.rank, exact=True)
     model, tokenizer = models.load_base(args.model, spec["bits"], device)
     packed_attention.prepare(model)
@@ -79,7 +97,7 @@ def train(team, args, spec: dict, scratch_folder: Path) -> None:
     if "tokens" not in settings or elsewhere:
         settings |= {"device": devices.name(device)} | device_batch.choose(model, parts, fitting, trained, device)
         if team.rank == 0:
-            write_json(remembered, settings)
+            remember(scratch_folder, settings)
     settings = team.agree(settings)
     if settings["recompute"]:
         device_batch.recompute(model)
@@ -119,14 +137,15 @@ def train_with_room(args, spec: dict, scratch_folder: Path) -> None:
 
     from maple import checkpoints, device_batch, devices, workers
 
-    count, settings = devices.granted(args.gpus), scratch_folder / "settings.json"
+    count = devices.granted(args.gpus)
     while True:
         try:
             return workers.run(train, (args, spec, scratch_folder), count, scratch_folder / "meeting")
         except torch.OutOfMemoryError:
-            if not settings.is_file() or checkpoints.newest(scratch_folder):
+            settings = remembered(scratch_folder)
+            if not settings or checkpoints.newest(scratch_folder):
                 raise UserError("out of memory: free the device, or lower methods.*.max_length or the bits") from None
-            write_json(settings, device_batch.halved(read_json(settings), spec["method"]["max_length"]))
+            remember(scratch_folder, device_batch.halved(settings, spec["method"]["max_length"]))
         gc.collect()
         torch.cuda.empty_cache()
 

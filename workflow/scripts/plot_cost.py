@@ -4,14 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from maple.files import read_json
+from maple import manifests
 from maple.logs import add_log_argument, run, setup_logging
-
-
-def provenance(manifest: Path) -> dict | None:
-    """Return the provenance beside a manifest, ``None`` if there is none."""
-    path = manifest.parent / "provenance.json"
-    return read_json(path) if path.is_file() else None
 
 
 def main(argv=None) -> int:
@@ -36,8 +30,8 @@ def main(argv=None) -> int:
     costs = {}
     for place, (system, path) in enumerate(zip(spec["adapters"], args.adapters, strict=True)):
         own = args.predictions[place * len(languages) : (place + 1) * len(languages)]
-        made = [(provenance(index), set(codes)) for index, codes in zip(own, languages, strict=True)]
-        costs[system] = figure_cost.read(provenance(path), made)
+        made = [(manifests.provenance(index), set(codes)) for index, codes in zip(own, languages, strict=True)]
+        costs[system] = figure_cost.read(manifests.provenance(path), made)
     comparisons = pd.read_csv(args.comparisons, low_memory=False)
     plots.save(figure_cost.draw(comparisons, costs, spec), *args.out)
     return 0

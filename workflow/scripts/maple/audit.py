@@ -188,7 +188,9 @@ class Audit:
         """Judge a file that no manifest or record of this study lists."""
         if path in self._known:
             return
-        unfinished = _TEMPORARY.fullmatch(path.name)
+        # Also within a folder: a model is unpacked in one.
+        parts = path.relative_to(self.root).parts
+        unfinished = next(filter(None, map(_TEMPORARY.fullmatch, parts)), None)
         if unfinished:
             if not os.path.exists(f"/proc/{unfinished[1]}"):
                 self._wrongly(path, "left by a killed job", "", [path])

@@ -1,9 +1,8 @@
 """Training checkpoints: safetensors only, complete or not there, at most two."""
 
-import json
 from pathlib import Path
 
-from maple import weight_files
+from maple import manifests, weight_files
 from maple.files import sha256_file, write_json
 from maple.logs import log
 
@@ -20,10 +19,12 @@ def save(folder: Path, step: int, tensors: dict, facts: dict) -> None:
     name = f"checkpoint-{step:08d}"
     written = weight_files.write(folder / f"{name}.safetensors", tensors)
     # The description comes last: a checkpoint counts only once it has one.
-    write_json(folder / f"{name}.json", facts | {"step": step, "sha256": written})
-    for old in sorted(folder.glob("checkpoint-*.json"))[:-2]:
-        old.unlink()
-        old.with_suffix(".safetensors").unlink(missing_ok=True)
+    write_json(folder / f"{name}.json", manifests.seal(facts | {"step": step, "sha256": written}))
+    kept = {path.stem for path in sorted(folder.glob("checkpoint-*.json"))[-2:]}
+    # Also what a killed process left half-written: weights without a description, and temporary files.
+    for old in [*folder.glob("checkpoint-*"), *folder.glob(".checkpoint-*.tmp")]:
+        if old.stem not in kept:
+            old.unlink()
 
 
 def newest(folder: Path):
@@ -32,11 +33,9 @@ def newest(folder: Path):
 
     for description in sorted(folder.glob("checkpoint-*.json"), reverse=True):
         payload = description.with_suffix(".safetensors")
-        try:
-            facts = json.loads(description.read_text(encoding="utf-8"))
-            if sha256_file(payload) == facts["sha256"]:
-                return facts, load_file(payload)
-        except (OSError, ValueError, KeyError):
-            pass
+        # The description is sealed: a step or a journal that changed would go into the adapter's files unseen.
+        facts = manifests.earlier(description)
+        if facts and payload.is_file() and sha256_file(payload) == facts["sha256"]:
+            return facts, load_file(payload)
         log.warning("checkpoint %s is damaged: going back to the one before", description.stem)
     return None

@@ -57,7 +57,8 @@ def write_json(path, value) -> bool:
         Whether the content changed.
     """
     text, path = json_text(value), Path(path)
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
+    # Bytes: an earlier file that was damaged need not be text any more.
+    if path.is_file() and path.read_bytes() == text.encode("utf-8"):
         os.utime(path)
         WRITTEN.append(path)
         return False

@@ -71,6 +71,24 @@ def read(path, only=None) -> dict:
     return manifest
 
 
+def provenance(manifest) -> dict | None:
+    """Return the record of provenance in a manifest's folder, ``None`` if there is none.
+
+    Raises:
+        UserError: It is damaged or edited; what it says would go into figures and reports.
+    """
+    path = Path(manifest).parent / "provenance.json"
+    if not path.is_file():
+        return None
+    found = read_json(path)
+    if not is_sealed(found):
+        raise UserError(
+            f"{path}: damaged or edited: run `python workflow/scripts/verify.py --remove-bad`, then the same snakemake "
+            "command again"
+        )
+    return found
+
+
 def earlier(path) -> dict:
     """Return the manifest that an earlier run left, without its payload being checked; empty if none is to be trusted.
 

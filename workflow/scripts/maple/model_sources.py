@@ -38,7 +38,8 @@ def prepare(spec: str, code: str, out: Path, tokenizer_manifest: Path | None = N
             raise UserError(f"models: {folder} has no config.json: give the folder of a Hugging Face model")
     else:
         folder, facts = out.parent, {}
-        with tempfile.TemporaryDirectory(dir=out.parent) as work:
+        # Named like every unfinished file, so that `verify` knows what a killed job left.
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".model.", suffix=f".{os.getpid()}.tmp") as work:
             made = Path(work) / "model"
             if settings["source"] == "gguf-package":
                 _from_gguf_package(settings["package"], settings["sha256"], Path(work), made)
@@ -91,12 +92,29 @@ def _from_gguf_package(package: str, sha256: str, work: Path, out: Path) -> None
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     tokenizer = AutoTokenizer.from_pretrained(work, gguf_file=gguf.name)
+    _check_tokenizer(tokenizer)
     model = AutoModelForCausalLM.from_pretrained(
         work, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
     )
     model.config._name_or_path = package
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
+
+
+def _check_tokenizer(tokenizer) -> None:
+    """Refuse a tokenizer that transformers read from a GGUF file without its merges, as 5.17 does with Gemma's.
+
+    Raises:
+        UserError: It cuts words into letters.
+    """
+    import transformers
+
+    word = "international"
+    if len(tokenizer.tokenize(word)) >= len(word):
+        raise UserError(
+            f"transformers {transformers.__version__} reads this model's tokenizer wrongly, one token a letter: install "
+            "the version in envs/cpu.lock.txt and run again"
+        )
 
 
 def _random(settings: dict, out: Path, tokenizer_manifest: Path | None) -> None:

@@ -58,8 +58,9 @@ def work(results: Path, systems: list[str], benchmarks: list[str]) -> dict:
         places = [("Finetuning", results / "adapters" / system)]
         places += [("Prediction", results / "predictions" / system / name) for name in benchmarks]
         for step, folder in places:
-            if (folder / "provenance.json").is_file():
-                found[step].append(read_json(folder / "provenance.json"))
+            facts = manifests.provenance(folder / "index.json")
+            if facts:
+                found[step].append(facts)
     jobs = [job for part in found.values() for job in part]
     return {
         "steps": [_step(name, part) for name, part in found.items() if part],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from maple import answers, manifests, requests
 from maple.canonical import digest
-from maple.files import read_json, read_jsonl, write_json, write_jsonl
+from maple.files import read_jsonl, write_json, write_jsonl
 from maple.logs import log
 
 
@@ -38,9 +38,9 @@ def plan(index: Path, languages: list[str], keys: dict[str, str], finished: Path
     return kept, [language for language in languages if f"{language}.jsonl" not in kept]
 
 
-def _finished(folder: Path, language: str):
-    entry = folder / f"{language}.entry.json"
-    return read_json(entry) if entry.is_file() else None
+def _finished(folder: Path, language: str) -> dict | None:
+    """Return the index entry of a language that a killed run finished; a damaged one counts as none."""
+    return manifests.earlier(folder / f"{language}.entry.json").get("entry")
 
 
 def language_key(spec: dict, code: str, model: dict, adapter: dict | None, items: list[str], prompt: str) -> str:
@@ -141,7 +141,7 @@ def publish(index: Path, finished: Path, language: str, records: list[dict], key
     name = f"{language}.jsonl"
     write_jsonl(finished / name, records)
     entry = manifests.describe(finished / name) | {"key": key, "items": len(records)}
-    write_json(finished / f"{language}.entry.json", entry)
+    write_json(finished / f"{language}.entry.json", manifests.seal({"entry": entry}))
     write_jsonl(index.parent / name, records)
     log.info("%s: %d items computed", language, len(records))
     return entry

@@ -56,7 +56,8 @@ class Recorder:
 
     def __init__(self):
         """Start the clock."""
-        self._start = time.time()
+        # A clock that is set back meanwhile must not make a job last less than nothing.
+        self._start, self._since = time.time(), time.monotonic()
 
     def facts(self) -> dict:
         """Return what is known without the command: wall time and peak memory so far, versions, commit."""
@@ -64,7 +65,7 @@ class Recorder:
         return {
             "command": [Path(sys.argv[0]).name],
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._start)),
-            "seconds": round(time.time() - self._start, 2),
+            "seconds": round(time.monotonic() - self._since, 2),
             "peak_memory_bytes": peak,
             "host_cores": os.cpu_count(),
             "versions": versions(),

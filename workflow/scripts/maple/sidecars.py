@@ -8,6 +8,7 @@ reports) it stands in for one: spec, code digest, SHA-256 of every input and out
 import contextlib
 import json
 import os
+import time
 from pathlib import Path
 
 from maple import manifests
@@ -80,6 +81,20 @@ def kept(argv: list[str]):
         inputs[name] = sha256_file(name)
     yield
     _write(argv, recorder, inputs)
+    _not_from_the_future(inputs)
+
+
+def _not_from_the_future(names) -> None:
+    """Bring the time stamps of inputs that lie ahead back to now, also those of the files beside them.
+
+    After a clock was set back, or where two machines' clocks differ, Snakemake would find the new outputs older
+    than their inputs, call that an error, and delete them: a whole training.
+    """
+    ahead = {Path(name).parent for name in names if os.stat(name).st_mtime > time.time()}
+    for path in (path for folder in ahead for path in folder.iterdir()):
+        with contextlib.suppress(OSError):
+            if path.is_file() and path.stat().st_mtime > time.time():
+                os.utime(path)
 
 
 def _write(argv: list[str], recorder, inputs: dict[str, str]) -> None:

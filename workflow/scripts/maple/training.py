@@ -221,7 +221,7 @@ def train(
         bar.set_postfix_str(f"loss {loss:.3f}, {speed:.0f} tokens/s", refresh=False)
         if (stop or time.monotonic() - last_save >= every) and step < plan.steps:
             if team.rank == 0:
-                checkpoints.save(folder, step, _state(progress), {"journal": progress.journal})
+                checkpoints.save(folder, step, _state(progress), {"journal": progress.journal, "settings": settings})
             last_save = time.monotonic()
             # Who leaves first has the others ended: not before the checkpoint is written.
             team.add_up(stopping)

@@ -88,3 +88,15 @@ def test_a_folder_that_is_no_model(tmp_path, files, expected):
     message = refused(tmp_path / "out", source="path", path=str(folder))
     assert str(folder) in message and expected in message
     assert sorted(file.name for file in folder.iterdir()) == sorted(files)
+
+
+def test_a_tokenizer_that_lost_its_merges():
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    letters = {letter: number for number, letter in enumerate("abcdefghijklmnopqrstuvwxyz")}
+    whole = letters | {"in": 26}
+    lost = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE(letters, [])))
+    with pytest.raises(UserError, match="one token a letter: install the version in envs/cpu.lock.txt"):
+        model_sources._check_tokenizer(lost)
+    model_sources._check_tokenizer(PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE(whole, [("i", "n")]))))

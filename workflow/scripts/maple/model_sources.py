@@ -112,8 +112,8 @@ def _check_tokenizer(tokenizer) -> None:
     word = "international"
     if len(tokenizer.tokenize(word)) >= len(word):
         raise UserError(
-            f"transformers {transformers.__version__} reads this model's tokenizer wrongly, one token a letter: install "
-            "the version in envs/cpu.lock.txt and run again"
+            f"transformers {transformers.__version__} reads this model's tokenizer wrongly, one token a letter: "
+            "install the version in envs/cpu.lock.txt and run again"
         )
 
 

@@ -202,7 +202,8 @@ class Case:
         training._checked = timed
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
-        settings = {"tokens": self.batch * self.width, "recompute": False}
+        # What `device_batch` finds on an 80 GB GPU: half of the step at a time.
+        settings = {"tokens": self.batch * self.width // 2, "recompute": False}
         try:
             training.train(
                 self.model, self.parts, self.data, self.spec, Path("/nonexistent"), settings, self.device, 1e9

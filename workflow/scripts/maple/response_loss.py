@@ -12,6 +12,8 @@ from maple.models import Parts
 _HEAD_ROWS = {"cpu": 64, "cuda": 4096}
 # A trained output layer has a gradient as large as itself, added up once a slice.
 _TRAINED_HEAD_ROWS = {"cpu": 1024, "cuda": 4096}
+# With a vocabulary of 262,144 so many rows would take more memory than all else: fp32 logits of a slice at most.
+_LOGITS_BYTES = 2**29
 
 
 def hidden_states(parts: Parts, batch: DeviceBatch):
@@ -22,6 +24,11 @@ def hidden_states(parts: Parts, batch: DeviceBatch):
         words = words.index_copy(1, batch.virtual, lead.repeat(len(batch.starts) - 1, 1)[None])
     where = {"position_ids": batch.positions, "starts": batch.starts, "longest": batch.longest}
     return parts.trunk(inputs_embeds=words, use_cache=False, **where).last_hidden_state[0]
+
+
+def _rows(head, device, most: dict[str, int]) -> int:
+    """Return how many rows of logits are taken at a time."""
+    return max(1, min(most[device.type], _LOGITS_BYTES // (4 * head.weight.shape[0])))
 
 
 def _head_loss(head, states, labels, scale: float):
@@ -39,7 +46,7 @@ def _head_loss(head, states, labels, scale: float):
     total = torch.zeros((), dtype=torch.float64, device=states.device)
     gradient = torch.empty_like(states)
     trained = [weight for weight in head.parameters() if weight.requires_grad]
-    step = (_TRAINED_HEAD_ROWS if trained else _HEAD_ROWS)[states.device.type]
+    step = _rows(head, states.device, _TRAINED_HEAD_ROWS if trained else _HEAD_ROWS)
     for start in range(0, len(states), step):
         rows = slice(start, start + step)
         part = states[rows].detach().requires_grad_()
@@ -63,7 +70,7 @@ def backward(parts: Parts, batch: DeviceBatch, scale: float):
 def summed(parts: Parts, batch: DeviceBatch):
     """Return a batch's summed loss (fp64, nats) without gradients."""
     states = hidden_states(parts, batch).index_select(0, batch.places)
-    step = _HEAD_ROWS[states.device.type]
+    step = _rows(parts.head, states.device, _HEAD_ROWS)
     total = torch.zeros((), dtype=torch.float64, device=states.device)
     for start in range(0, len(states), step):
         rows = slice(start, start + step)

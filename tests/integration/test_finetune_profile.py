@@ -85,7 +85,7 @@ def test_the_script_runs(tmp_path, monkeypatch, capsys):
         assert not [row for row in rows.values() if "failed" in row]
         assert rows["as it is, again"]["same_bits"] and not rows["stacked, adapter first"]["same_bits"]
         assert max(row["largest_loss_difference"] for row in rows.values()) < 1e-3
-        groups = {row["kind"]: row for row in part["profiles"]["as it is"]["groups"]}
+        groups = {row["kind"]: row for row in part["profile"]["groups"]}
         assert groups["products of the base"]["tflops"] > 0 and groups["products of adapters"]["tflops"] > 0
     assert rows["kept"]["same_bits"]
     assert "products of adapters" in capsys.readouterr().out

@@ -286,9 +286,14 @@ def test_specs_name_what_figures_need():
     from maple import config
     from maple.study import Study
 
-    study = Study(config.resolve(json.loads(json.dumps(TINY)), "test"))
+    raw = json.loads(json.dumps(TINY))
+    raw["benchmarks"]["belebele"] = {"source": "sample", "languages": ["zh"]}
+    study = Study(config.resolve(raw, "test"))
     spec = json.loads(study.summary_spec())
     assert spec["models"] == {"tiny": "Tiny"} and spec["data"] == {"sample": "sample"}
     assert spec["adapters"] == [f"tiny/16bit/sample/lora-r{rank}/seed0" for rank in (4, 8)]
-    assert json.loads(study.cost_spec())["languages"] == {"xnli": ["en", "sw"]}
-    assert json.loads(study.tokenize_spec())["benchmarks"]["xnli"][1] == ["sw", "Swahili", "Latn", 2]
+    # In the order in which the rules hand over the files, which is not that of the alphabet.
+    assert json.loads(study.cost_spec())["languages"] == [["xnli", ["en", "sw"]], ["belebele", ["zh"]]]
+    tokenized = json.loads(study.tokenize_spec())["benchmarks"]
+    assert [name for name, _ in tokenized] == study.benchmarks == ["xnli", "belebele"]
+    assert tokenized[0][1][1] == ["sw", "Swahili", "Latn", 2]

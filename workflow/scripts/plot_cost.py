@@ -32,7 +32,7 @@ def main(argv=None) -> int:
     from maple import figure_cost, plots
 
     spec = json.loads(args.spec)
-    languages = list(spec["languages"].values())
+    languages = [codes for _, codes in spec["languages"]]
     costs = {}
     for place, (system, path) in enumerate(zip(spec["adapters"], args.adapters, strict=True)):
         own = args.predictions[place * len(languages) : (place + 1) * len(languages)]

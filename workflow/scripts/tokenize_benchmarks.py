@@ -11,15 +11,15 @@ from maple.files import read_jsonl, replaced
 from maple.logs import add_log_argument, log, run, setup_logging
 
 
-def rows_of(spec: dict, tokenizers: dict, indexes: dict[str, Path]) -> list[dict]:
+def rows_of(spec: dict, tokenizers: dict, indexes: list[Path]) -> list[dict]:
     """Return one row per model, benchmark and language."""
     from maple import fertility
 
     rows = []
-    for benchmark, languages in spec["benchmarks"].items():
-        manifests.read(indexes[benchmark], only=[f"{code}.jsonl" for code, *_ in languages])
+    for (benchmark, languages), index in zip(spec["benchmarks"], indexes, strict=True):
+        manifests.read(index, only=[f"{code}.jsonl" for code, *_ in languages])
         for code, name, script, joshi in languages:
-            items = read_jsonl(indexes[benchmark].parent / f"{code}.jsonl")
+            items = read_jsonl(index.parent / f"{code}.jsonl")
             texts = fertility.texts_of(items, DECLARED[benchmark].values)
             for model, tokenizer in tokenizers.items():
                 counts, unit = fertility.count(texts, tokenizer), fertility.unit(script)
@@ -46,7 +46,7 @@ def main(argv=None) -> int:
 
     spec = json.loads(args.spec)
     loaded = {model: models.load_tokenizer(path) for model, path in zip(spec["models"], args.models, strict=True)}
-    rows = rows_of(spec, loaded, dict(zip(spec["benchmarks"], args.items, strict=True)))
+    rows = rows_of(spec, loaded, args.items)
     with replaced(args.out) as stream:
         writer = csv.DictWriter(stream, rows[0], lineterminator="\n")
         writer.writeheader()

@@ -357,16 +357,18 @@ class Study:
 
     def cost_spec(self) -> str:
         """What decides the figure of costs, besides tables and manifests; provenance is volatile and not in it."""
-        codes = {name: self.config["benchmarks"][name]["languages"] for name in self.benchmarks}
+        # A list: the files come in the same order, which sorted keys would lose.
+        codes = [[name, self.config["benchmarks"][name]["languages"]] for name in self.benchmarks]
         return canonical({**json.loads(self.summary_spec()), "languages": codes})
 
     def tokenize_spec(self) -> str:
         """What decides the table of tokenizer fertility, besides models and items: members, names and scripts."""
         table = languages.load()
-        benchmarks = {
-            name: [[code, table[code].name, table[code].script, table[code].joshi_class] for code in part["languages"]]
-            for name, part in self.config["benchmarks"].items()
-        }
+        benchmarks = []
+        for name in self.benchmarks:
+            codes = self.config["benchmarks"][name]["languages"]
+            facts = [[code, table[code].name, table[code].script, table[code].joshi_class] for code in codes]
+            benchmarks.append([name, facts])
         return canonical({"models": self.models, "benchmarks": benchmarks})
 
     @property

@@ -2,6 +2,7 @@
 
 from maple import plots
 from maple.errors import UserError
+from maple.words import count
 
 CLASSES = range(6)
 
@@ -124,7 +125,7 @@ def notes(effects, scores, scopes: dict, spec: dict) -> list[str]:
     adapters_behind, seeds = int(own["adapters"].max()), int(own["seeds"].min())
     lines = [plots.SAMPLE] if spec["sample"] else []
     lines.append(
-        f"Mean change against the untuned bases, {adapters_behind} adapter(s); bars: 95 % interval over items, "
+        f"Mean change against the untuned bases, {count(adapters_behind, 'adapter')}; bars: 95 % interval over items, "
         "adapters and languages (effects.csv), cut at the edges. Filled: differs from zero, Holm-adjusted p < 0.05; "
         "hollow: undecided, also below 3 languages or 3 adapters. Classes: Joshi et al. 2020. "
         "Every language counts the same."

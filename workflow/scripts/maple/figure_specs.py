@@ -110,9 +110,9 @@ class Figures:
         benchmarks = [[name, DECLARED[name].name] for name in self.with_references()]
         title = f"Distance to published scores: {self.study.config['study']}"
         without = [DECLARED[name].name for name in self.study.benchmarks if name not in self.with_references()]
-        return canonical(
-            {"title": title, "benchmarks": benchmarks, "without": without, "models": self._names()["models"]}
-        )
+        spec = {"title": title, "benchmarks": benchmarks, "without": without, "models": self._names()["models"]}
+        chance = {name: round(DECLARED[name].chance, 6) for name, _ in benchmarks if DECLARED[name].chance is not None}
+        return canonical(spec | {"chance": chance, "notes": self._caveats()})
 
     # -- parts --------------------------------------------------------------------------------
 

@@ -1,5 +1,7 @@
 """Training and held-out loss, a panel per setting."""
 
+import textwrap
+
 from maple.plots import COLOURS, MARKERS, style
 
 
@@ -30,7 +32,8 @@ def draw(panels: dict[str, dict[str, list[dict]]], title: str):
                 linestyle=":",
                 **style_of,
             )
-        axes.set_title(panel, fontsize=7.5)
+        # As wide as a panel, so that no title runs into the next.
+        axes.set_title("\n".join(part for line in panel.split("\n") for part in textwrap.wrap(line, 34)), fontsize=7)
         axes.set_xlabel("Step")
     for axes in list(grid.flat)[len(panels) :]:
         axes.set_visible(False)

@@ -359,7 +359,8 @@ class Study:
         """What decides the figure of costs, besides tables and manifests; provenance is volatile and not in it."""
         # A list: the files come in the same order, which sorted keys would lose.
         codes = [[name, self.config["benchmarks"][name]["languages"]] for name in self.benchmarks]
-        return canonical({**json.loads(self.summary_spec()), "languages": codes})
+        rankless = sorted({system.method for system in self.adapters if self.rankless(system.method)})
+        return canonical({**json.loads(self.summary_spec()), "languages": codes, "rankless": rankless})
 
     def tokenize_spec(self) -> str:
         """What decides the table of tokenizer fertility, besides models and items: members, names and scripts."""

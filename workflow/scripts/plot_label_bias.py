@@ -36,6 +36,7 @@ def main(argv=None) -> int:
         notes.insert(1, f"{left_out} languages with less bias are left out here; the table of labels has them.")
     if spec["source"] == "sample":
         notes.insert(0, plots.SAMPLE)
+    notes += spec["notes"]
     title = f"{DECLARED[spec['benchmark']].name}, label bias: {spec['study']}"
     plots.save(figure_label_bias.draw(table, title, notes), *args.out)
     return 0

@@ -95,19 +95,18 @@ def small_study(seeds: int):
     return Study(config.resolve(raw))
 
 
-def benchmark(plan, study, name: str, published: float, resamples: int) -> tuple:
-    """Return scores, bootstrap, comparisons and gaps of one benchmark, without any file."""
+def scored(plan, study, name: str, resamples: int) -> tuple:
+    """Return items, scores with their bootstrap, and the table of scores of one benchmark, without any file."""
     import pandas as pd
     import planted
     import pyarrow as pa
 
-    from maple import comparisons, gaps, item_tables, statistics
-    from maple.references import Reference
+    from maple import item_tables
     from maple.scored import Scored
 
     items = {code: item_tables.Items(pa.array(ids), found) for code, ids, found in planted.credits(plan, study, name)}
     languages = [(code, words, joshi) for code, words, joshi, _ in study.facts(name)]
-    scored = Scored(
+    found = Scored(
         systems=study.systems,
         labels=[study.label(system) for system in study.systems],
         languages=languages,
@@ -115,17 +114,27 @@ def benchmark(plan, study, name: str, published: float, resamples: int) -> tuple
         resampled=item_tables.resample(items, resamples, plan.seed),
         counts=[len(part.ids) for part in items.values()],
     )
-    table = comparisons.frame(scored, items, ("exact McNemar", statistics.mcnemar))
-    rng, references, rows = np.random.default_rng([plan.seed, 7]), [], []
-    for (code, _, joshi), count in zip(languages, scored.counts, strict=True):
-        score = rng.binomial(count, plan.score(study.adapters[0], name, joshi) + published) / count
-        references.append(Reference(name, code, "large", None, "-", "likelihood", score, "", "-"))
+    rows = []
     for place, system in enumerate(study.systems):
         facts = {"benchmark": name, "system": system.path} | vars(system)
         for number, (code, _, joshi) in enumerate(languages):
-            rows.append(facts | {"language": code, "joshi_class": joshi, "score": scored.means[place, number]})
-    gap = gaps.frame(scored, references, "likelihood", {"tiny": 7e9})
-    return pd.DataFrame(rows), scored.resampled, comparisons.correct(table, name), gap
+            rows.append(facts | {"language": code, "joshi_class": joshi, "score": found.means[place, number]})
+    return items, found, pd.DataFrame(rows)
+
+
+def benchmark(plan, study, name: str, published: float, resamples: int) -> tuple:
+    """Return scores, bootstrap, comparisons and gaps of one benchmark."""
+    from maple import comparisons, gaps, statistics
+    from maple.references import Reference
+
+    items, found, rows = scored(plan, study, name, resamples)
+    table = comparisons.frame(found, items, ("exact McNemar", statistics.mcnemar))
+    rng, references = np.random.default_rng([plan.seed, 7]), []
+    for (code, _, joshi), count in zip(found.languages, found.counts, strict=True):
+        score = rng.binomial(count, plan.score(study.adapters[0], name, joshi) + published) / count
+        references.append(Reference(name, code, "large", None, "-", "likelihood", score, "", "-"))
+    gap = gaps.frame(found, references, "likelihood", {"tiny": 7e9})
+    return rows, found.resampled, comparisons.correct(table, name), gap
 
 
 def analyse(plan, study, published: float = 0.0, resamples: int = 200) -> tuple:
@@ -232,11 +241,40 @@ def verdicts(kind: str, repeats: int, seeds: int, items: int) -> dict:
     return {"study": kind, "repeats": repeats, "seeds": seeds, "items": items, "rates": rates}
 
 
+def coefficients(repeats: int, seeds: int, items: int, resamples: int = 200) -> dict:
+    """Return how often each coefficient is rejected in null studies, and how often a term gives any verdict.
+
+    Only the model is fitted, so that there can be more studies than :func:`verdicts` has.
+    """
+    import pandas as pd
+
+    from maple import design, effects
+
+    study, counts = small_study(seeds), {}
+    for seed in range(repeats):
+        # Other draws than those of verdicts.
+        own = plan("null", 100_000 + seed, items)
+        parts = [scored(own, study, name, resamples) for name in study.benchmarks]
+        drawn = {name: found.resampled for name, (_, found, _) in zip(study.benchmarks, parts, strict=True)}
+        rows = effects.decide(effects.fit(design.changes(pd.concat([rows for *_, rows in parts]), drawn)), "all")
+        for row in rows:
+            if not row["group"].startswith("class"):
+                counts.setdefault(f"{row['term']}, {row['group']}: p < 0.05", []).append(row["p"] < 0.05)
+        for term in dict.fromkeys(row["term"] for row in rows):
+            decided = any(row["verdict"] != "undecided" for row in rows if row["term"] == term)
+            counts.setdefault(f"any verdict on {term}", []).append(decided)
+    rates = {key: round(float(np.mean(values)), 4) for key, values in counts.items()}
+    return {"study": "null", "repeats": repeats, "seeds": seeds, "items": items, "rates": rates}
+
+
 def main() -> None:
     """Run all parts, each written when it is done."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", required=True, type=Path, help="results, JSON")
     parser.add_argument("--repeats", type=int, default=400, help="studies of each kind without effects")
+    parser.add_argument(
+        "--fits", type=int, default=2000, help="studies without effects in which the model alone is fitted"
+    )
     parser.add_argument("--planted", type=int, default=100, help="studies of each kind with planted effects")
     args = parser.parse_args()
     # statsmodels collects garbage in every Holm correction: 28 ms each, half of a simulated study.
@@ -259,6 +297,8 @@ def main() -> None:
         repeats = args.repeats if kind.startswith("null") else args.planted
         found["verdicts"].append(part(kind, verdicts, kind, repeats, 3, 200))
         write_json(args.out, found)
+    found["coefficients"] = part("coefficients", coefficients, args.fits, 3, 200)
+    write_json(args.out, found)
 
 
 if __name__ == "__main__":

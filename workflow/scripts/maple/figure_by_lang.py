@@ -38,7 +38,8 @@ def draw(table, title: str, notes: list[str], models: dict[str, str]):
         figure, panels = plt.subplots(
             1,
             columns,
-            figsize=(PAGE, 1.0 + len(order) * (0.05 + 0.11 * bits)),
+            # A hundred languages need a long page even at the closer spacing.
+            figsize=(PAGE, 1.0 + len(order) * (0.05 + (0.11 if len(order) <= 40 else 0.08) * bits)),
             sharey=True,
             squeeze=False,
             layout="constrained",

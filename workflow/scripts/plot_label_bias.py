@@ -27,8 +27,8 @@ def main(argv=None) -> int:
     notes = [
         "Right of zero an option is predicted more often than it is right. One dot is a system; languages run from the "
         "strongest mean bias of the untuned bases (total variation) down.",
-        f"By total variation a system errs by {cells['total_variation'].mean():.1%} in the mean over systems and "
-        f"languages; a guesser without bias would err by {cells['total_variation_by_chance'].mean():.1%}. A distance "
+        f"By total variation a system errs by {cells['total_variation'].mean() * 100:.1f} % in the mean over systems and "
+        f"languages; a guesser without bias would err by {cells['total_variation_by_chance'].mean() * 100:.1f} %. A distance "
         "near that is no evidence of bias.",
     ]
     left_out = table["language"].nunique() - figure_label_bias.MOST

@@ -57,9 +57,10 @@ def figure(path: Path) -> dict:
         "title": f"{DECLARED[benchmark].name} {title}" if benchmark else title[:1].upper() + title[1:],
         "caption": _caption(benchmark, name),
         "image": base64.b64encode(image).decode(),
-        # The size stands in the PNG's first chunk; given it, the page does not jump while it loads.
-        "width": int.from_bytes(image[16:20]) // 2,
-        "height": int.from_bytes(image[20:24]) // 2,
+        # The size stands in the PNG's first chunk; given it, the page does not jump while it loads. At five eighths,
+        # the small print of 6.5 points is 11 pixels high.
+        "width": int.from_bytes(image[16:20]) * 5 // 8,
+        "height": int.from_bytes(image[20:24]) * 5 // 8,
     }
 
 

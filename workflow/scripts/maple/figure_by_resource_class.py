@@ -105,7 +105,7 @@ def _draw(panel, table, points, looks: dict) -> None:
     faces = ["black" if decided else "white" for decided in table["decided"]]
     panel.scatter(x, middle, s=18, c=faces, edgecolors="black", linewidths=0.9, zorder=3)
     counts = dict(zip(table["joshi_class"], table["languages"].astype(int), strict=True))
-    panel.set_xticks(CLASSES, [f"{own}\n({counts.get(own, 0)})" for own in CLASSES])
+    panel.set_xticks(CLASSES, [f"{own}\n({counts.get(own, 0)})" for own in CLASSES], fontsize=7)
     panel.set_xlim(-0.5, 5.7)
 
 

@@ -1,9 +1,14 @@
-"""The report's sentences, on tables planted by hand."""
+"""The report's sentences and pictures, on tables planted by hand."""
 
+import base64
+import io
+
+import numpy as np
 import pandas as pd
+from PIL import Image
 from tables import claim, comparison, effect, scores, study, system
 
-from maple import explorer, findings, verdicts
+from maple import explorer, findings, page, verdicts
 
 BASE, RANK8, RANK64 = system(), system(rank=8), system(rank=64)
 CELLS = {BASE: (0.50, 0.40), RANK8: (0.51, 0.44), RANK64: (0.52, 0.47)}
@@ -224,3 +229,11 @@ def test_the_explorer_has_a_place_for_what_is_missing():
     assert found["score"] == [500, 400, 510, None, 520, 470]
     assert found["change"] == [None, None, 10, None, None, None]
     assert found["verdict"] == [None, None, 0, None, None, None]
+
+
+def test_pictures_in_the_page_have_the_pixels_of_the_files(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 80, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "xnli_by_lang.png")
+    found = page.figure(tmp_path / "xnli_by_lang.png")
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(found["image"])))), pixels)
+    assert (found["title"], found["width"], found["height"]) == ("XNLI by language", 50, 25)

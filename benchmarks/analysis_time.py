@@ -1,10 +1,13 @@
 """Time and memory of the tables of a paper-sized study, on SYNTHETIC scores.
 
-    python benchmarks/analysis_time.py --out benchmarks/results/analysis_time.json
+    python benchmarks/analysis_time.py --folder F write --seeds 1
+    python benchmarks/analysis_time.py --folder F measure --out benchmarks/results/analysis_time.json
 
 The study is config/maple.yaml: 66 systems, six benchmarks, every language, as many items as the published test sets
-have; and the same with three seeds, 186 systems. Scores are drawn (benchmarks/planted.py) into a temporary folder; then
-the commands of rules/analyse.smk run, at most two at a time. Making item tables out of prediction JSON is not in it.
+have; with three seeds, 186 systems. `write` draws its scores (benchmarks/planted.py) into a folder; `measure` runs the
+commands of the rules on them, at most two at a time. Measured apart: the tables of rules/analyse.smk (gather, compare,
+analyse); the tables of errors; the figures that are drawn from tables alone; and one system's scores made out of
+prediction JSON.
 """
 
 import argparse
@@ -12,10 +15,8 @@ import os
 import platform
 import subprocess
 import sys
-import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,12 +49,18 @@ def study_of(seeds: int):
     return Study(raw)
 
 
-def write(folder: str, seeds: int) -> int:
-    """Write the scores into a folder; return the number of item records."""
+def write(folder: Path, seeds: int) -> None:
+    """Write the scores into a folder, and the predictions of one adapter."""
     import planted
 
+    from maple.files import write_json
+
+    folder.mkdir(parents=True, exist_ok=True)
     os.chdir(folder)
-    return planted.write(plan(), study_of(seeds))
+    study = study_of(seeds)
+    records = planted.write(plan(), study)
+    predicted = planted.write_predictions(plan(), study, study.adapters[0])
+    write_json("drawn.json", {"seeds": seeds, "item_records": records, "predicted": predicted})
 
 
 def timed(command: list[str]) -> dict:
@@ -67,56 +74,74 @@ def timed(command: list[str]) -> dict:
     return {"command": command[0], "seconds": seconds, "peak_mb": round(usage.ru_maxrss / 1024)}
 
 
-def measure(seeds: int) -> dict:
-    """Write the tree, run the commands, return time and memory."""
+def staged(stages: list[list[list[str]]]) -> dict:
+    """Run commands stage by stage, at most two at a time; return wall time, memory and the steps."""
+    start, steps = time.perf_counter(), []
+    with ThreadPoolExecutor(2) as pool:
+        for stage in stages:
+            steps += pool.map(timed, stage)
+    seconds = round(time.perf_counter() - start, 1)
+    peaks = sorted((step["peak_mb"] for step in steps), reverse=True)
+    return {"seconds": seconds, "peak_mb_of_the_two_largest_steps": sum(peaks[:2]), "steps": steps}
+
+
+def measure(folder: Path) -> dict:
+    """Run all commands in a folder that `write` made; return time and memory."""
     import planted
 
-    study = study_of(seeds)
-    with tempfile.TemporaryDirectory(prefix="synthetic-") as folder:
-        # In a process of its own: what a child starts from counts towards its peak memory.
-        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-            records = pool.submit(write, folder, seeds).result()
-        os.chdir(folder)
-        start, steps = time.perf_counter(), []
-        with ThreadPoolExecutor(2) as pool:
-            for stage in planted.commands(study):
-                steps += pool.map(timed, stage)
-        seconds = time.perf_counter() - start
-        tables = Path("synthetic/tables")
-        rows = {f"{name}.csv": sum(1 for _ in (tables / f"{name}.csv").open()) - 1 for name in TABLES}
-        size = sum(path.stat().st_size for path in tables.iterdir())
-        os.chdir(ROOT)
-    peaks = sorted((step["peak_mb"] for step in steps), reverse=True)
+    from maple.files import read_json
+
+    os.chdir(folder)
+    drawn = read_json("drawn.json")
+    study = study_of(drawn["seeds"])
+    system, tables = study.adapters[0].path, Path("synthetic/tables")
+    found = {"tables": staged(planted.commands(study))}
+    rows = {f"{name}.csv": sum(1 for _ in (tables / f"{name}.csv").open()) - 1 for name in TABLES}
+    size = sum(path.stat().st_size for path in tables.iterdir())
+    found["errors"] = staged([planted.error_commands(study)])
+    found["figures"] = staged([planted.figure_commands(study)])
+    scoring = [
+        ["score.py", "--spec", study.score_spec(name), "--code", "planted", "--predictions",
+         study.predictions_index(system, name), "--out", f"scored/{name}.json"]
+        for name in study.benchmarks
+    ]  # fmt: skip
+    found["scoring_one_system_from_json"] = staged([scoring]) | {"records": drawn["predicted"]}
     return {
         "systems": len(study.systems),
-        "seeds": seeds,
+        "seeds": drawn["seeds"],
         "language_files": sum(len(study.items(name)) for name in study.benchmarks),
-        "item_records": records,
+        "item_records": drawn["item_records"],
         "resamples": study.config["statistics"]["resamples"],
-        "seconds": round(seconds, 1),
-        "peak_mb_of_the_two_largest_steps": sum(peaks[:2]),
         "tables_mb": round(size / 2**20),
         "rows": rows,
-        "steps": steps,
+        **found,
     }
 
 
 def main() -> None:
-    """Measure the grid with one seed and with three."""
+    """Write the tree or measure on it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", required=True, type=Path, help="results, JSON")
+    parser.add_argument("--folder", required=True, type=Path, help="where the synthetic study is")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("write").add_argument("--seeds", type=int, default=1)
+    verbs.add_parser("measure").add_argument("--out", required=True, type=Path, help="results, JSON; one run is added")
     args = parser.parse_args()
-    from maple.files import write_json
+    from maple.files import read_json, write_json
 
-    out = args.out.resolve()
     os.environ["OMP_NUM_THREADS"] = "1"
+    if args.verb == "write":
+        write(args.folder, args.seeds)
+        return
+    out = args.out.resolve()
     facts = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     processor = next((line.partition(":")[2].strip() for line in facts if line.startswith("model name")), "unknown")
     machine = {"processor": processor, "cores": len(os.sched_getaffinity(0)), "python": platform.python_version()}
-    runs = [measure(seeds) for seeds in (1, 3)]
-    write_json(out, {"data": "synthetic", "machine": machine, "runs": runs})
-    for run in runs:
-        print(f"{run['item_records']:,} records: {run['seconds']} s, {run['peak_mb_of_the_two_largest_steps']} MB")
+    own = measure(args.folder) | {"machine": machine}
+    before = read_json(out)["runs"] if out.is_file() else []
+    runs = sorted([*(run for run in before if run["seeds"] != own["seeds"]), own], key=lambda run: run["seeds"])
+    write_json(out, {"data": "synthetic", "runs": runs})
+    for part in ("tables", "errors", "figures", "scoring_one_system_from_json"):
+        print(f"{part}: {own[part]['seconds']} s, {own[part]['peak_mb_of_the_two_largest_steps']} MB", flush=True)
 
 
 if __name__ == "__main__":

@@ -92,6 +92,40 @@ def write(plan: Plan, study) -> int:
     return records
 
 
+def write_predictions(plan: Plan, study, system) -> int:
+    """Write one system's predictions on every benchmark, as `predict` does; return the number of records."""
+    import json
+
+    records = 0
+    place = study.systems.index(system)
+    for benchmark in study.benchmarks:
+        index, files = study.predictions_index(system.path, benchmark), {}
+        options = DECLARED[benchmark].options
+        for code, ids, found in credits(plan, study, benchmark):
+            path = f"{index.rpartition('/')[0]}/{code}.jsonl"
+            with replaced(path) as stream:
+                for number, (name, credit) in enumerate(zip(ids, found[:, place], strict=True)):
+                    record = _prediction(options, number, float(credit))
+                    record = {"id": name, "language": code, "shots": 0, "prompt": "0" * 16} | record
+                    stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+            files[f"{code}.jsonl"] = manifests.describe(path)
+            records += len(ids)
+        spec = study.predict_spec(system.path, benchmark)
+        manifests.write(index, spec=spec, code="planted", inputs={}, files=files)
+    return records
+
+
+def _prediction(options: tuple[str, ...], number: int, credit: float) -> dict:
+    """Return what a record says of its answer: right if the credit is above a half."""
+    if not options:
+        answer = "a synthetic answer of some six words"
+        return {"answers": [answer], "prediction": answer if credit > 0.5 else "another answer", "raw": answer}
+    gold = options[number % len(options)]
+    picked = gold if credit > 0.5 else options[(number + 1) % len(options)]
+    sums = {name: {"sum": -22.641435, "per_token": -3.234491, "per_byte": -0.707545} for name in options}
+    return {"gold": gold, "prediction": picked, "tied": [picked], "options": sums}
+
+
 def _answers(options: tuple[str, ...], credit) -> dict:
     """Return gold, prediction and credits: options take turns at being right, and a miss names the next one."""
     import numpy as np
@@ -127,3 +161,51 @@ def commands(study) -> list[list[list[str]]]:
     for kind, suffix in (("scores", "csv"), ("comparisons", "csv"), ("gaps", "csv"), ("resampled", "npy")):
         last += [f"--{kind}", *(f"{folder}/{name}_{kind}.{suffix}" for name in study.benchmarks)]
     return [[*gathered, *compared], [last]]
+
+
+def error_commands(study) -> list[list[str]]:
+    """Return the commands that make the tables of errors, as rules/errors.smk gives them."""
+    folder, found = f"{study.results}/tables", []
+    for name in study.benchmarks:
+        found.append(["tabulate_errors.py", "--spec", study.errors_spec(name), "--scores"])
+        found[-1] += [study.scores(system.path, name) for system in study.systems]
+        for kind, suffix in (("flips", "csv"), ("labels", "csv"), ("agreement", "csv"), ("items", "parquet")):
+            found[-1] += [f"--{kind}", f"{folder}/{name}_{kind}.{suffix}"]
+    return found
+
+
+def figure_commands(study) -> list[list[str]]:
+    """Return the commands of the figures that are drawn from tables alone, as the rules give them."""
+    from maple.figure_specs import Figures
+
+    figures, tables = Figures(study), f"{study.results}/tables"
+    found = []
+
+    def add(name: str, script: str, spec: str, *inputs: str) -> None:
+        out = [f"{study.results}/figures/{name}.{kind}" for kind in ("pdf", "png")]
+        found.append([f"plot_{script}.py", "--spec", spec, *inputs, "--out", *out])
+
+    def of(kinds: tuple[str, ...], names: list[str]) -> list[str]:
+        suffix = {"resampled": "npy"}
+        given = []
+        for kind in kinds:
+            given += [f"--{kind}", *(f"{tables}/{name}_{kind}.{suffix.get(kind, 'csv')}" for name in names)]
+        return given
+
+    for name in study.benchmarks:
+        add(f"{name}_by_lang", "by_lang", figures.by_lang(name), "--table", f"{tables}/{name}_scores.csv")
+        for kind in ("by_rank", "by_bits"):
+            spec = getattr(figures, kind)(name)
+            add(f"{name}_{kind}", kind, spec, *of(("scores", "comparisons", "resampled"), [name]))
+        if study.has_options(name):
+            spec = study.label_bias_spec(name)
+            add(f"{name}_label_bias", "label_bias", spec, "--table", f"{tables}/{name}_labels.csv")
+    english, published = figures.with_english(), figures.with_references()
+    add("english_forgetting", "english_forgetting", figures.english_forgetting(), *of(("comparisons",), english))
+    add("gap_to_references", "gap_to_references", figures.gap_to_references(), *of(("gaps",), published))
+    whole = ["--effects", f"{tables}/effects.csv"]
+    scores = ["--scores", f"{tables}/scores.csv"]
+    add("by_resource_class", "by_resource_class", figures.by_resource_class(), *whole, *scores)
+    add("forest", "forest", study.summary_spec(), *whole)
+    add("heatmap", "heatmap", study.summary_spec(), *of(("scores", "comparisons"), study.benchmarks))
+    return found

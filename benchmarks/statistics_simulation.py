@@ -3,12 +3,14 @@
     python benchmarks/statistics_simulation.py --out benchmarks/results/statistics_simulation.json
 
 Coverage at the item counts in use, beside the percentile and BCa bootstrap; error rates of the item-level tests; and
-error rate and power of comparisons over seeds and of verdicts, on whole studies with planted effects.
+error rate and power of comparisons over seeds and of verdicts, and coverage of effects, on whole studies with planted
+effects. One core; each part is written when it is done.
 """
 
 import argparse
 import gc
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "workflow/scripts"), str(ROOT / "benchmarks")]
 
 COUNTS = (100, 500, 900, 1190, 1511, 5010)
+KINDS = ("null", "null, large seed spread", "null, languages differ", "planted", "reversed")
 # Probability of 0 and of 1, and the Beta distribution of the rest.
 F1 = {"F1 0.55": (0.3, 0.4, 2, 2), "F1 0.85": (0.07, 0.68, 4, 2), "F1 0.05": (0.88, 0.02, 1.5, 3)}
 
@@ -92,19 +95,18 @@ def small_study(seeds: int):
     return Study(config.resolve(raw))
 
 
-def benchmark(plan, study, name: str, published: float, resamples: int) -> tuple:
-    """Return scores, bootstrap, comparisons and gaps of one benchmark, without any file."""
+def scored(plan, study, name: str, resamples: int) -> tuple:
+    """Return items, scores with their bootstrap, and the table of scores of one benchmark, without any file."""
     import pandas as pd
     import planted
     import pyarrow as pa
 
-    from maple import comparisons, gaps, item_tables, statistics
-    from maple.references import Reference
+    from maple import item_tables
     from maple.scored import Scored
 
     items = {code: item_tables.Items(pa.array(ids), found) for code, ids, found in planted.credits(plan, study, name)}
     languages = [(code, words, joshi) for code, words, joshi, _ in study.facts(name)]
-    scored = Scored(
+    found = Scored(
         systems=study.systems,
         labels=[study.label(system) for system in study.systems],
         languages=languages,
@@ -112,17 +114,27 @@ def benchmark(plan, study, name: str, published: float, resamples: int) -> tuple
         resampled=item_tables.resample(items, resamples, plan.seed),
         counts=[len(part.ids) for part in items.values()],
     )
-    table = comparisons.frame(scored, items, ("exact McNemar", statistics.mcnemar))
-    rng, references, rows = np.random.default_rng([plan.seed, 7]), [], []
-    for (code, _, joshi), count in zip(languages, scored.counts, strict=True):
-        score = rng.binomial(count, plan.score(study.adapters[0], name, joshi) + published) / count
-        references.append(Reference(name, code, "large", None, "-", "likelihood", score, "", "-"))
+    rows = []
     for place, system in enumerate(study.systems):
         facts = {"benchmark": name, "system": system.path} | vars(system)
         for number, (code, _, joshi) in enumerate(languages):
-            rows.append(facts | {"language": code, "joshi_class": joshi, "score": scored.means[place, number]})
-    gap = gaps.frame(scored, references, "likelihood", {"tiny": 7e9})
-    return pd.DataFrame(rows), scored.resampled, comparisons.correct(table, name), gap
+            rows.append(facts | {"language": code, "joshi_class": joshi, "score": found.means[place, number]})
+    return items, found, pd.DataFrame(rows)
+
+
+def benchmark(plan, study, name: str, published: float, resamples: int) -> tuple:
+    """Return scores, bootstrap, comparisons and gaps of one benchmark."""
+    from maple import comparisons, gaps, statistics
+    from maple.references import Reference
+
+    items, found, rows = scored(plan, study, name, resamples)
+    table = comparisons.frame(found, items, ("exact McNemar", statistics.mcnemar))
+    rng, references = np.random.default_rng([plan.seed, 7]), []
+    for (code, _, joshi), count in zip(found.languages, found.counts, strict=True):
+        score = rng.binomial(count, plan.score(study.adapters[0], name, joshi) + published) / count
+        references.append(Reference(name, code, "large", None, "-", "likelihood", score, "", "-"))
+    gap = gaps.frame(found, references, "likelihood", {"tiny": 7e9})
+    return rows, found.resampled, comparisons.correct(table, name), gap
 
 
 def analyse(plan, study, published: float = 0.0, resamples: int = 200) -> tuple:
@@ -162,8 +174,31 @@ def plan(kind: str, seed: int, items: int):
     return planted.Plan(lambda name, code: items, score, *spreads.get(kind, (0.01, 0.005, 0)), seed=seed)
 
 
-def tally(counts: dict, kind: str, table, effects, found) -> None:
-    """Add to the outcomes of each kind what one study gave; whatever is rejected in a null study is an error."""
+def truth(plan, study) -> dict:
+    """Return the planted value of every coefficient, by term and group: the fit on the true scores."""
+    import pandas as pd
+
+    from maple import design, effects
+
+    rows = []
+    for name in study.benchmarks:
+        for system in study.systems:
+            facts = {"benchmark": name, "system": system.path} | vars(system)
+            for code, _, joshi, _ in study.facts(name):
+                rows.append(facts | {"language": code, "joshi_class": joshi, "score": plan.score(system, name, joshi)})
+    scores = pd.DataFrame(rows)
+    flat = {
+        name: np.repeat(part["score"].to_numpy().reshape(1, len(study.systems), -1), 2, axis=0)
+        for name, part in scores.groupby("benchmark")
+    }
+    return {(row["term"], row["group"]): row["estimate"] for row in effects.fit(design.changes(scores, flat))}
+
+
+def tally(counts: dict, kind: str, table, effects, found, true: dict | None = None) -> None:
+    """Add to the outcomes of each kind what one study gave.
+
+    Whatever is rejected in a null study is an error. Given the planted values, intervals are checked against them.
+    """
     from maple.pairs import SETTINGS
 
     def add(key: str, value) -> None:
@@ -179,6 +214,11 @@ def tally(counts: dict, kind: str, table, effects, found) -> None:
         for other in (8, 16):
             part = ranks[(ranks["value"] == 32) & (ranks["against_value"] == other)]
             add(f"rank 32 against {other}, low-resource mean: decided", (part["verdict"] != "undecided").mean())
+        inside = [row["low"] <= true[row["term"], row["group"]] <= row["high"] for row in effects] if true else []
+        if inside:
+            add("intervals of effects that hold the planted value", np.mean(inside))
+            own = next(row for row in effects if (row["term"], row["group"]) == ("rank", "low"))
+            add("interval of rank, low, holds the planted value", own["low"] <= true["rank", "low"] <= own["high"])
         return
     # Planted scores rise with the bits, and where languages differ finetuning does change single ones.
     null = {"rank"} if "languages" in kind else {"rank", "base"}
@@ -191,31 +231,73 @@ def tally(counts: dict, kind: str, table, effects, found) -> None:
             add(f"{row['term']}, {row['group']}: p < 0.05", row["p"] < 0.05)
 
 
-def verdicts(repeats: int, seeds: int, items: int) -> list[dict]:
-    """Return, for each kind of study, how often each verdict fell, and errors of comparisons over seeds."""
-    study, rows = small_study(seeds), []
-    for kind in ("null", "null, large seed spread", "null, languages differ", "planted", "reversed"):
-        counts: dict = {}
-        for seed in range(repeats):
-            tally(counts, kind, *analyse(plan(kind, seed, items), study))
-        rates = {key: round(float(np.mean(values)), 4) for key, values in counts.items()}
-        rows.append({"study": kind, "repeats": repeats, "seeds": seeds, "items": items, "rates": rates})
-        print(kind, rates, flush=True)
-    return rows
+def verdicts(kind: str, repeats: int, seeds: int, items: int) -> dict:
+    """Return how often each verdict fell in studies of one kind, and errors of comparisons over seeds."""
+    study, counts = small_study(seeds), {}
+    true = truth(plan(kind, 0, items), study)
+    for seed in range(repeats):
+        tally(counts, kind, *analyse(plan(kind, seed, items), study), true)
+    rates = {key: round(float(np.mean(values)), 4) for key, values in counts.items()}
+    return {"study": kind, "repeats": repeats, "seeds": seeds, "items": items, "rates": rates}
+
+
+def coefficients(repeats: int, seeds: int, items: int, resamples: int = 200) -> dict:
+    """Return how often each coefficient is rejected in null studies, and how often a term gives any verdict.
+
+    Only the model is fitted, so that there can be more studies than :func:`verdicts` has.
+    """
+    import pandas as pd
+
+    from maple import design, effects
+
+    study, counts = small_study(seeds), {}
+    for seed in range(repeats):
+        # Other draws than those of verdicts.
+        own = plan("null", 100_000 + seed, items)
+        parts = [scored(own, study, name, resamples) for name in study.benchmarks]
+        drawn = {name: found.resampled for name, (_, found, _) in zip(study.benchmarks, parts, strict=True)}
+        rows = effects.decide(effects.fit(design.changes(pd.concat([rows for *_, rows in parts]), drawn)), "all")
+        for row in rows:
+            if not row["group"].startswith("class"):
+                counts.setdefault(f"{row['term']}, {row['group']}: p < 0.05", []).append(row["p"] < 0.05)
+        for term in dict.fromkeys(row["term"] for row in rows):
+            decided = any(row["verdict"] != "undecided" for row in rows if row["term"] == term)
+            counts.setdefault(f"any verdict on {term}", []).append(decided)
+    rates = {key: round(float(np.mean(values)), 4) for key, values in counts.items()}
+    return {"study": "null", "repeats": repeats, "seeds": seeds, "items": items, "rates": rates}
 
 
 def main() -> None:
-    """Run all parts."""
+    """Run all parts, each written when it is done."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", required=True, type=Path, help="results, JSON")
-    parser.add_argument("--repeats", type=int, default=400, help="studies of each kind")
+    parser.add_argument("--repeats", type=int, default=400, help="studies of each kind without effects")
+    parser.add_argument(
+        "--fits", type=int, default=2000, help="studies without effects in which the model alone is fitted"
+    )
+    parser.add_argument("--planted", type=int, default=100, help="studies of each kind with planted effects")
     args = parser.parse_args()
     # statsmodels collects garbage in every Holm correction: 28 ms each, half of a simulated study.
     gc.collect = lambda *_: 0
     from maple.files import write_json
 
-    found = {"data": "synthetic", "coverage": coverage(20000, 500), "differences": differences(4000)}
-    found["verdicts"] = verdicts(args.repeats, 3, 200)
+    found = {"data": "synthetic", "cpu_seconds": {}, "verdicts": []}
+
+    def part(name: str, function, *arguments):
+        begun = time.process_time()
+        value = function(*arguments)
+        found["cpu_seconds"][name] = round(time.process_time() - begun)
+        print(f"{name}: {found['cpu_seconds'][name]} s", flush=True)
+        return value
+
+    found["coverage"] = part("coverage", coverage, 20000, 500)
+    found["differences"] = part("differences", differences, 4000)
+    write_json(args.out, found)
+    for kind in KINDS:
+        repeats = args.repeats if kind.startswith("null") else args.planted
+        found["verdicts"].append(part(kind, verdicts, kind, repeats, 3, 200))
+        write_json(args.out, found)
+    found["coefficients"] = part("coefficients", coefficients, args.fits, 3, 200)
     write_json(args.out, found)
 
 

@@ -146,7 +146,7 @@ NOTICED_BY = {
     "figure_gap_to_references": {"plot_gap_to_references"},
     "figure_specs": set(),
     "figure_training": {"plot_training"},
-    "words": {"analyse", "report"},
+    "words": {"analyse", "plot_by_resource_class", "plot_gap_to_references", "report"},
     "findings": {"report"},
     "verdicts": {"report"},
     "explorer": {"report"},

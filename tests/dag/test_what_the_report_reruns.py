@@ -54,7 +54,7 @@ def test_a_partial_report_leaves_out_what_the_present_settings_would_not_give(st
     study.edit_config(lambda config: config["methods"]["lora"].update(learning_rate=2.0e-3))
     study.run("report_partial")
     page = (study.folder / "results/report_partial.html").read_text(encoding="utf-8")
-    assert "no scores yet for Tiny, 16-bit, LoRA rank 4 and Tiny, 16-bit, LoRA rank 8." in page
+    assert "no scores yet for Tiny, 16-bit, LoRA rank 4; Tiny, 16-bit, LoRA rank 8." in page
     summary = json.loads(page.partition('id="summary">')[2].partition("</script>")[0])
     assert [system["label"] for system in summary["systems"]] == ["Tiny, 16-bit, untuned"]
 

@@ -17,7 +17,7 @@ import pytest
 import statistics_simulation as simulation
 from workspace import ROOT
 
-from maple import design, effects, references, statistics
+from maple import references, statistics
 from maple.pairs import ADAPTERS, SETTINGS
 
 
@@ -121,28 +121,11 @@ def three_seeds(tmp_path_factory):
     return made(tmp_path_factory.mktemp("three"), simulation.small_study(3))
 
 
-def truth(plan, study):
-    """Return the planted value of every coefficient."""
-    rows = []
-    for name in study.benchmarks:
-        for system in study.systems:
-            for code, _, joshi, _ in study.facts(name):
-                score = plan.score(system, name, joshi)
-                rows.append({"benchmark": name, "system": system.path} | vars(system))
-                rows[-1] |= {"language": code, "joshi_class": joshi, "score": score}
-    scores = pd.DataFrame(rows)
-    nothing = {
-        name: part["score"].to_numpy().reshape(1, len(study.systems), -1) for name, part in scores.groupby("benchmark")
-    }
-    found = effects.fit(design.changes(scores, {name: np.repeat(part, 2, axis=0) for name, part in nothing.items()}))
-    return {(row["term"], row["group"]): row["estimate"] for row in found}
-
-
 def test_planted_effects_lie_in_their_intervals(three_seeds):
     plan, study, tables = three_seeds
     table = tables["effects"]
     rows = table[(table["scope"] == "all by likelihood") & (table["kind"] == "effect")]
-    expected = truth(plan, study)
+    expected = simulation.truth(plan, study)
     assert len(rows) == len(expected) > 20
     assert expected["rank", "low"] == pytest.approx(0.02) and expected["bits", "all"] == pytest.approx(0)
     inside = [row.low <= expected[row.term, row.group] <= row.high for row in rows.itertuples()]

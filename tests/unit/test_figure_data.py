@@ -330,7 +330,13 @@ def test_a_score_measured_the_other_way_is_hollow():
     own = figure_gap_to_references.share(rows)
     assert own.reference == "" and np.isnan(own.share) and own.why_not == "measured by generation"
     words = text(figure_gap_to_references.draw({"xnli": rows}, gap_spec()))
-    assert "XNLI: none counts" in words and "No published score counts on XNLI" in words and "Median" not in words
+    assert "XNLI: for orientation" in words and "no published score counts" in words and "Median" not in words
+    # The best one is named all the same, and chance drawn; a flagged one is neither.
+    assert "60 other" in words and "chance" in words and "measured the other way" in words
+    assert "published, flagged" not in words
+    rows = pd.concat([rows, pd.DataFrame([gap(0.5, "odd", 0.9, flag="odd", counted=False, scoring="generation")])])
+    words = text(figure_gap_to_references.draw({"xnli": rows}, gap_spec()))
+    assert "90 odd" not in words and "60 other" in words and "published, flagged" in words
 
 
 def test_the_middle_setting_stands_for_all_and_the_best_counted_score_is_the_goal():
@@ -346,7 +352,8 @@ def test_the_middle_setting_stands_for_all_and_the_best_counted_score_is_the_goa
 
 
 def gap_spec():
-    return {"title": "A", "benchmarks": [["xnli", "XNLI"]], "without": ["MLQA"], "models": {"m": "Model"}}
+    spec = {"title": "A", "benchmarks": [["xnli", "XNLI"]], "without": ["MLQA"], "models": {"m": "Model"}}
+    return spec | {"chance": {"xnli": 0.333333}, "notes": []}
 
 
 def test_the_figure_of_gaps_counts_what_was_reached():
@@ -358,7 +365,7 @@ def test_the_figure_of_gaps_counts_what_was_reached():
         ]
     )
     words = text(figure_gap_to_references.draw({"xnli": rows}, gap_spec()))
-    assert "XNLI 100 % (Model, 2, 1 of them reached)" in words
+    assert "XNLI: Model 100 % (2 languages, 50 % to 150 %; 1 reached)" in words
     assert "no published scores for MLQA" in words and "English" in words and "Swahili" in words
     assert figure_gap_to_references.order(rows) == ["en", "sw"]
 
@@ -372,6 +379,8 @@ def test_many_systems_are_drawn_by_base():
     words = text(figure_by_lang.draw(scores, "A title", [], {"m": "Model"}))
     assert "4-bit, untuned" in words and "16-bit, finetuned" in words and "12 in all" in words
     assert tuned(4, 8).path not in words
+    # Finetuned means have no interval, and the words do not claim one.
+    assert "95 % interval of the untuned bases" in words and "is no interval" in words
     few = scores[scores["system"].isin([System("m", 4).path, tuned(4, 8).path])]
     assert tuned(4, 8).path in text(figure_by_lang.draw(few, "A title", [], {"m": "Model"}))
 

@@ -1,9 +1,14 @@
-"""The report's sentences, on tables planted by hand."""
+"""The report's sentences and pictures, on tables planted by hand."""
 
+import base64
+import io
+
+import numpy as np
 import pandas as pd
+from PIL import Image
 from tables import claim, comparison, effect, scores, study, system
 
-from maple import explorer, findings, verdicts
+from maple import explorer, findings, page, verdicts
 
 BASE, RANK8, RANK64 = system(), system(rank=8), system(rank=64)
 CELLS = {BASE: (0.50, 0.40), RANK8: (0.51, 0.44), RANK64: (0.52, 0.47)}
@@ -72,11 +77,23 @@ def test_the_scope_over_all_benchmarks_of_a_measurement_leads():
 def test_the_best_setting_is_compared_with_its_base():
     row = comparison("base", RANK64, BASE, "all", 0.045, 0.01)
     found = findings.best(study(scores(CELLS), [row]))
-    assert sentence(found, "XNLI: the highest mean") == (
-        "XNLI: the highest mean over 2 languages has Tiny, 16-bit, LoRA rank 64, 49.5 %, before Tiny, 16-bit, LoRA "
-        "rank 8, 47.5 %; it differs from its base by +4.5 points (95 % interval +3.5 to +5.5), better (adjusted p = "
-        "0.010)."
+    assert sentence(found, "XNLI: Tiny") == (
+        "XNLI: Tiny, 16-bit, LoRA rank 64 has the highest mean over 2 languages by the estimate, 49.5 %, before Tiny, "
+        "16-bit, LoRA rank 8, 47.5 %; it differs from its base by +4.5 points (95 % interval +3.5 to +5.5), better "
+        "(adjusted p = 0.010)."
     )
+
+
+def test_the_first_setting_is_compared_with_the_second_where_one_coordinate_differs():
+    row = comparison("rank", RANK64, RANK8, "all", 0.02, 0.2)
+    assert "47.5 % (by +2.0 points (95 % interval +1.0 to +3.0), undecided (adjusted p = 0.20))." in sentence(
+        findings.best(study(scores(CELLS), [row])), "XNLI: Tiny"
+    )
+    # The lower rank first: the same comparison, turned round.
+    turned = scores({BASE: (0.3, 0.3), RANK8: (0.5, 0.5), RANK64: (0.4, 0.4)})
+    row = comparison("rank", RANK64, RANK8, "all", -0.1, 0.001)
+    said = sentence(findings.best(study(turned, [row])), "XNLI: Tiny")
+    assert "(by +10.0 points (95 % interval +9.0 to +11.0), better (adjusted p = 0.001))" in said
 
 
 def test_settings_with_equal_means_share_the_first_place():
@@ -89,13 +106,14 @@ def test_what_quantisation_costs_turns_the_comparison_round():
     cells = CELLS | {four: (0.47, 0.38)}
     row = comparison("bits", BASE, four, "all", 0.025, 0.01)
     tuned = comparison("bits", RANK8, system(bits=4, rank=8), "all", 0.01, 0.9)
-    found = findings.quantisation(study(scores(cells), [row, tuned]))
+    found = findings.quantisation(study(scores(cells), [row, tuned]), ["Stored at about 4.8 bits."])
     assert found.answer == "of 1 comparison of untuned bases, more bits are better in 1 and worse in none"
     assert found.sentences == [
         "Tiny, 4-bit, untuned, in place of 16-bit, changes the mean over languages by: XNLI −2.5 points (95 % interval "
         "−3.5 to −1.5), worse.",
         "Of 1 comparison of a higher precision with a lower one in the mean over all languages (these systems), the "
         "higher precision is better in none and worse in none; 1 undecided.",
+        "Stored at about 4.8 bits.",
     ]
 
 
@@ -111,8 +129,9 @@ def test_english_counts_adapters_and_names_the_lowest():
     found = findings.english(study(scores(CELLS), rows, [effect("finetuning", "english", -0.01, "negative", 0.02)]))
     assert found.answer == "it lost"
     assert found.sentences[1] == (
-        "XNLI: of 2 adapters, better in English than the base none, worse 1, undecided 1. The lowest change is −3.0 "
-        "points (95 % interval −4.0 to −2.0), n = 100, Tiny, 16-bit, LoRA rank 8: worse (adjusted p = 0.010)."
+        "XNLI: in English, the adapter is better than its base in none and worse in 1 of 2 comparisons; 1 undecided. "
+        "The lowest change is −3.0 points (95 % interval −4.0 to −2.0), n = 100, Tiny, 16-bit, LoRA rank 8: worse "
+        "(adjusted p = 0.010)."
     )
 
 
@@ -128,9 +147,17 @@ def test_flagged_scores_are_not_counted_as_closed():
     assert found.answer == "1 of 2 gaps closed by the estimate"
     assert found.sentences == [
         "XNLI: of 2 gaps to larger models that are clearly there, 1 is closed by the estimate; the median share closed "
-        "is 80 %. The largest is 120 % (95 % interval 100 to 140), Tiny, 16-bit, LoRA rank 8 against GPT-4 in Swahili.",
-        "XNLI: 1 row not counted (1 flagged: below chance).",
+        "is 80 %. The largest is 120 % (95 % interval 100 to 140, not adjusted for being the largest), Tiny, 16-bit, "
+        "LoRA rank 8 against GPT-4 in Swahili.",
+        "XNLI: 1 gap not counted (1 flagged: below chance).",
+        "A gap is one finetuned setting, one published score and one language.",
     ]
+
+
+def test_a_benchmark_on_which_no_published_score_counts_says_so():
+    found = findings.published(study(scores(CELLS), gaps=[gap(False, why="measured by generation")] * 2))
+    assert found.answer == "no gap can be counted"
+    assert found.sentences[0] == ("XNLI: no published score counts; 2 gaps not counted (2 measured by generation).")
 
 
 def test_sample_data_are_not_held_against_published_scores():
@@ -141,7 +168,7 @@ def test_sample_data_are_not_held_against_published_scores():
 def test_real_differences_are_counted_by_family_level_and_the_largest_named():
     rows = [comparison("base", RANK64, BASE, "sw", 0.07, 0.001), comparison("base", RANK8, BASE, "en", 0.01, 0.9)]
     found = findings.real(study(scores(CELLS), rows))
-    assert found.answer == "1 of 2 comparisons, at Holm-adjusted p < 0.05"
+    assert found.answer == "1 of 2 comparisons on the same items, at Holm-adjusted p < 0.05"
     assert found.sentences[:2] == [
         "Of 2 comparisons of adapters with their bases in single languages (these systems), the adapter is better in 1 "
         "and worse in none; 1 undecided.",
@@ -154,9 +181,9 @@ def test_unparsed_answers_and_chance():
     written = scores({RANK8: (0.2, 0.1)}, "xquad", scoring="generation", metric="f1", chance=float("nan"))
     written.loc[1, ["unparsed", "unparsed_share"]] = 10, 0.1
     found = findings.trust(pd.concat([scores(CELLS), written]))
-    assert found.answer == "5 of 6 cells above chance"
+    assert found.answer == "5 of 6 cells above chance, each by its own 95 % interval"
     assert found.sentences == [
-        "XNLI: 5 of 6 cells (a system in a language) lie above chance (33.3 %) by the 95 % interval.",
+        "XNLI: 5 of 6 cells (a system in a language) lie above chance (33.3 %), each by its own 95 % interval.",
         "XQuAD: 5.0 % of the generated answers could not be parsed and count as wrong; the most are 10.0 %, Tiny, "
         "16-bit, LoRA rank 8, Swahili.",
     ]
@@ -171,8 +198,9 @@ def test_a_study_of_bases_alone_says_what_it_cannot_say():
 
 
 def test_claims_keep_verdict_and_evidence():
-    rows = [claim("c", "supported", "tiny on sample: −1.2 points", 0.004), claim("d", evidence="2 adapters")]
-    found = verdicts.claims(study(scores(CELLS), effects=rows).effects)
+    rows = [claim("c", "supported", "tiny on sample: -1.2 points", 0.004), claim("d", evidence="2 adapters")]
+    found = verdicts.claims(study(scores(CELLS), effects=rows).effects, {"tiny": "Tiny-1"})
+    assert found[0]["evidence"] == "Tiny-1 on sample: −1.2 points"
     assert [(row["claim"], row["verdict"], row["p_holm"]) for row in found] == [
         ("c", "supported", "p = 0.004"),
         ("d", "undecided", ""),
@@ -186,7 +214,7 @@ def test_win_rates():
     )
     found = findings.win_rates(table)
     assert found.sentences == [
-        "Judge j against the outputs of r, 1 instruction: the highest win rate has a, 30.0 % (95 % interval 10.0 to "
+        "Judge j against the outputs of r, 1 instruction: a has the highest win rate, 30.0 % (95 % interval 10.0 to "
         "40.0).",
         "Of 1 adapter, 1 wins more often than the base and 0 less; 0 undecided (Holm-adjusted).",
         "2 annotations could not be read and are left out.",
@@ -201,3 +229,11 @@ def test_the_explorer_has_a_place_for_what_is_missing():
     assert found["score"] == [500, 400, 510, None, 520, 470]
     assert found["change"] == [None, None, 10, None, None, None]
     assert found["verdict"] == [None, None, 0, None, None, None]
+
+
+def test_pictures_in_the_page_have_the_pixels_of_the_files(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 80, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "xnli_by_lang.png")
+    found = page.figure(tmp_path / "xnli_by_lang.png")
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(found["image"])))), pixels)
+    assert (found["title"], found["width"], found["height"]) == ("XNLI by language", 50, 25)

@@ -24,7 +24,7 @@ BASE = "m/16bit/base"
 R8, R64 = (f"m/16bit/d/lora-r{rank}/seed0" for rank in (8, 64))
 SPEC = {
     "study": "Test", "sources": {"xnli": "hub"}, "models": {"m": "Model"}, "data": {"d": "Data"},
-    "methods": {"lora": "LoRA"}, "notes": {"m": ""}, "adapters": [R8, R64],
+    "methods": {"lora": "LoRA"}, "notes": {"m": ""}, "adapters": [R8, R64], "rankless": [],
 }  # fmt: skip
 
 

@@ -138,7 +138,7 @@ function button(place, code, column) {
     if (cell("verdict", place, column)) classes.push("decided");
   } else {
     const floor = chance ?? 0;
-    style = `--hue:var(--good);--depth:${(Math.max(0, (value - floor) / (1000 - floor)) * 0.75).toFixed(2)}`;
+    style = `--hue:var(--good);--depth:${(Math.max(0, (value - floor) / (chosen.benchmark.top - floor)) * 0.75).toFixed(2)}`;
     if (chance !== null && cell("low", place, column) <= chance && cell("high", place, column) >= chance) classes.push("chance");
   }
   const label = `${study.systems[place].label}, ${named(code)}: ${change ? signed(value) : percent(value)}`;
@@ -153,6 +153,11 @@ function heading(code) {
   const { name, class: resource } = study.languages[code];
   const words = `${name}${resource === null ? "" : `, resource class ${resource}`}`;
   return `<abbr title="${escaped(words)}" aria-label="${escaped(words)}">${escaped(code)}</abbr>`;
+}
+
+// The darkest cell is the highest score, but never so near to the floor that small differences look large.
+for (const benchmark of study.benchmarks) {
+  benchmark.top = Math.max((benchmark.chance ?? 0) + 250, benchmark.score.reduce((most, value) => Math.max(most, value ?? 0), 0));
 }
 
 function show() {

@@ -76,8 +76,8 @@ def main(argv=None) -> int:
         paths = getattr(args, name)
         join(paths, args.out.with_name(f"{name}.csv"))
         tables[name] = pd.read_csv(args.out.with_name(f"{name}.csv"), low_memory=False)
-    names = json.loads(args.spec)["benchmarks"]
-    resampled = {name: np.load(path) for name, path in zip(names, args.resampled, strict=True)}
+    spec = json.loads(args.spec)
+    resampled = {name: np.load(path) for name, path in zip(spec["benchmarks"], args.resampled, strict=True)}
     table = pd.DataFrame(effect_rows(tables["scores"], tables["gaps"], resampled)).reindex(columns=EFFECTS)
     for column in ("adapters", "seeds", "languages"):
         table[column] = table[column].astype("Int64")
@@ -85,7 +85,7 @@ def main(argv=None) -> int:
         table.to_csv(stream, index=False, float_format="%.6g")
     pages = {
         "scores": paper.scores(tables["scores"], tables["comparisons"]),
-        "comparisons": paper.comparisons(tables["comparisons"]),
+        "comparisons": paper.comparisons(tables["comparisons"], spec["notes"]),
         "gaps": paper.gaps(tables["gaps"]),
         "effects": paper.effects(table),
     }

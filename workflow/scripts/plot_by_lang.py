@@ -12,7 +12,7 @@ def how(spec: dict, table) -> str:
     shots = f"{spec['shots']} demonstrations" if spec["shots"] else "zero-shot"
     words = f"Split {spec['split']}, prompts {spec['prompts']}, {shots}, by {spec['scoring']}"
     if spec["scoring"] == "generation":
-        words += f"; {table['unparsed'].sum() / table['items'].sum():.1%} of the answers could not be parsed"
+        words += f"; {table['unparsed'].sum() / table['items'].sum() * 100:.1f} % of the answers could not be parsed"
     if spec["benchmark"] == "xcopa":
         own = "as published for each language (in Thai always effect)"
         words += f"; cause or effect {own if spec['question_from'] == 'own' else 'as in English COPA'}"

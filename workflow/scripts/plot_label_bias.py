@@ -24,18 +24,19 @@ def main(argv=None) -> int:
     spec = json.loads(args.spec)
     table = pd.read_csv(args.table)
     cells = table.drop_duplicates(["system", "language"])
+    bias, by_chance = (cells[f"total_variation{part}"].mean() * 100 for part in ("", "_by_chance"))
     notes = [
         "Right of zero an option is predicted more often than it is right. One dot is a system; languages run from the "
         "strongest mean bias of the untuned bases (total variation) down.",
-        f"By total variation a system errs by {cells['total_variation'].mean():.1%} in the mean over systems and "
-        f"languages; a guesser without bias would err by {cells['total_variation_by_chance'].mean():.1%}. A distance "
-        "near that is no evidence of bias.",
+        f"By total variation a system errs by {bias:.1f} % in the mean over systems and languages; a guesser without "
+        f"bias would err by {by_chance:.1f} %. A distance near that is no evidence of bias.",
     ]
     left_out = table["language"].nunique() - figure_label_bias.MOST
     if left_out > 0:
         notes.insert(1, f"{left_out} languages with less bias are left out here; the table of labels has them.")
     if spec["source"] == "sample":
         notes.insert(0, plots.SAMPLE)
+    notes += spec["notes"]
     title = f"{DECLARED[spec['benchmark']].name}, label bias: {spec['study']}"
     plots.save(figure_label_bias.draw(table, title, notes), *args.out)
     return 0

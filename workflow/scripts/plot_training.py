@@ -26,7 +26,7 @@ def main(argv=None) -> int:
     for (panel, line), path in zip(spec["adapters"], args.adapters, strict=True):
         manifests.read(path, only=["training_log.jsonl"])
         panels.setdefault(panel, {})[line] = read_jsonl(path.parent / "training_log.jsonl")
-    plots.save(figure_training.draw(panels, f"Loss while finetuning: {spec['study']}"), *args.out)
+    plots.save(figure_training.draw(panels, f"Loss while finetuning: {spec['study']}", spec["sample"]), *args.out)
     return 0
 
 

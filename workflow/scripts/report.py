@@ -75,12 +75,13 @@ def main(argv=None) -> int:
     }
     tables = findings.Tables(**read, alpaca=pd.read_csv(args.alpaca) if args.alpaca else None)
     scored = list(tables.scores["benchmark"].unique())
+    names = tables.scores.drop_duplicates("model").set_index("model")["label"].str.split(", ").str[0].to_dict()
     values = {
         "spec": spec,
         "sample": [DECLARED[name].name for name in scored if spec["benchmarks"][name][0] == "sample"],
         "missing": args.missing,
-        "findings": findings.findings(tables),
-        "claims": verdicts.claims(tables.effects),
+        "findings": findings.findings(tables, spec["notes"]),
+        "claims": verdicts.claims(tables.effects, names),
         "alpaca": alpaca_table(tables.alpaca),
         "figures": [page.figure(path) for path in args.figures],
         "benchmarks": benchmark_rows(tables.scores, spec["benchmarks"]),

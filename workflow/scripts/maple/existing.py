@@ -78,6 +78,9 @@ def _named(names: list[str], noun: str, total: int) -> str:
     """Return names, or how many they are if they are many."""
     if len(names) > _LONGEST:
         return f"{len(names)} of {count(total, noun)}"
+    # Names of systems hold commas.
+    if any("," in name for name in names):
+        return "; ".join(names)
     return listed(names)
 
 

@@ -26,8 +26,9 @@ def draw(table, title: str, notes: list[str], models: dict[str, str]):
     systems = list(dict.fromkeys(zip(table["system"], table["label"], strict=True)))
     counts = facts.loc[order, "items"]
     same = counts.nunique() == 1
-    names = [facts.loc[code, "language_name"] + ("" if same else f" (n = {counts[code]})") for code in order]
-    items = f"n = {counts.iloc[0]} items per language" if same else "n per language in brackets"
+    names = [facts.loc[code, "language_name"] + ("" if same else f" (n = {counts[code]:,})") for code in order]
+    items = f"n = {counts.iloc[0]:,} items per language" if same else "n per language in brackets"
+    bars = "95 % interval"
     if len(systems) <= MOST:
         height = max(0.3, 0.075 * len(systems))
         figure, panels = plt.subplots(figsize=(PAGE, 0.9 + len(order) * height), squeeze=False, layout="constrained")
@@ -37,7 +38,8 @@ def draw(table, title: str, notes: list[str], models: dict[str, str]):
         figure, panels = plt.subplots(
             1,
             columns,
-            figsize=(PAGE, 1.0 + len(order) * (0.05 + 0.07 * bits)),
+            # A hundred languages need a long page even at the closer spacing.
+            figsize=(PAGE, 1.0 + len(order) * (0.05 + (0.11 if len(order) <= 40 else 0.08) * bits)),
             sharey=True,
             squeeze=False,
             layout="constrained",
@@ -46,19 +48,30 @@ def draw(table, title: str, notes: list[str], models: dict[str, str]):
             panel.set_title(models[model], pad=12)
             _draw_bases(panel, part, order)
         adapters = table.loc[table["rank"].notna(), "system"].nunique()
-        notes = [f"Dots: mean of the adapters of a precision ({adapters} in all); bands: all of them.", *notes]
+        bars = "95 % interval of the untuned bases"
+        words = f"Finetuned: mean of the adapters of a precision ({adapters} in all); its band runs from the lowest of "
+        notes = [f"{words}them to the highest and is no interval.", *notes]
+    low, high = _reach(table)
     for panel in panels.flat:
         if table["chance"].notna().any():
             _draw_chance(panel, table["chance"].iloc[0] * 100)
         panel.tick_params(axis="y", length=0)
-        panel.set_xlim(0, 100)
+        panel.set_xlim(low, high)
     _draw_classes(panels, [_class(facts, code) for code in order])
     panels[0, 0].set_yticks(range(len(order)), names)
     panels[0, 0].set_ylim(len(order) - 0.5, -0.5)
-    figure.supxlabel(f"{METRICS[table['metric'].iloc[0]]} (%), 95 % interval, {items}", fontsize=8)
+    figure.supxlabel(f"{METRICS[table['metric'].iloc[0]]} (%), {bars}, {items}", fontsize=8)
     plots.title(figure, title)
     small_print(figure, notes, panels[0, 0].get_legend_handles_labels()[0])
     return figure
+
+
+def _reach(table) -> tuple[float, float]:
+    """Return where the axis begins and ends, in per cent: around all intervals and chance, so that differences show."""
+    ends = [table["low"].min(), table["high"].max(), *table["chance"].dropna().unique()]
+    low, high = min(ends) * 100, max(ends) * 100
+    room = max(2.0, 0.04 * (high - low))
+    return max(0.0, low - room), min(100.0, high + room)
 
 
 def _language_order(table, facts) -> list[str]:
@@ -93,7 +106,9 @@ def _draw_bases(axes, table, order: list[str]) -> None:
     groups = list(table.groupby("bits"))
     for number, (bits, part) in enumerate(groups):
         colour, marker = BITS[bits]
-        places = [row + (number - (len(groups) - 1) / 2) * 0.26 for row in range(len(order))]
+        # The base above its adapters, so that neither hides the other.
+        step = 0.8 / len(groups)
+        places = [row + (number - len(groups) / 2 + 0.27) * step for row in range(len(order))]
         base = part[part["rank"].isna()].set_index("language").loc[order]
         bars = [(base["score"] - base["low"]) * 100, (base["high"] - base["score"]) * 100]
         look = {"color": colour, "fmt": marker, "markersize": 3.4, "elinewidth": 0.8}
@@ -103,6 +118,7 @@ def _draw_bases(axes, table, order: list[str]) -> None:
         tuned = part[part["rank"].notna()].groupby("language")["score"].agg(["min", "mean", "max"])
         if len(tuned):
             tuned = tuned.loc[order] * 100
+            places = [place + 0.46 * step for place in places]
             axes.hlines(places, tuned["min"], tuned["max"], color=colour, linewidth=2.4, alpha=0.35, zorder=1)
             axes.errorbar(tuned["mean"], places, label=f"{bits}-bit, finetuned", **look)
 

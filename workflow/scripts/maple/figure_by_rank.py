@@ -91,7 +91,8 @@ def notes(table, tuned, scores, groups, spec: dict) -> list[str]:
     """Return the small print: how to read the marks, what is missing, caveats."""
     lines = [plots.SAMPLE] if spec["source"] == "sample" else []
     lines.append(
-        "Filled: the adapter differs from its untuned base on the same items, Holm-adjusted p < 0.05; else hollow."
+        "Filled: differs from the untuned base on the same items, Holm-adjusted p < 0.05; hollow: undecided, or the "
+        "base itself."
     )
     lines += group_panels.intervals(table, groups, list(scores.drop_duplicates("language")["items"]))
     missing = []

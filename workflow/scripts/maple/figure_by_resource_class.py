@@ -2,6 +2,7 @@
 
 from maple import plots
 from maple.errors import UserError
+from maple.words import count
 
 CLASSES = range(6)
 
@@ -104,7 +105,7 @@ def _draw(panel, table, points, looks: dict) -> None:
     faces = ["black" if decided else "white" for decided in table["decided"]]
     panel.scatter(x, middle, s=18, c=faces, edgecolors="black", linewidths=0.9, zorder=3)
     counts = dict(zip(table["joshi_class"], table["languages"].astype(int), strict=True))
-    panel.set_xticks(CLASSES, [f"{own}\n({counts.get(own, 0)})" for own in CLASSES])
+    panel.set_xticks(CLASSES, [f"{own}\n({counts.get(own, 0)})" for own in CLASSES], fontsize=7)
     panel.set_xlim(-0.5, 5.7)
 
 
@@ -124,7 +125,7 @@ def notes(effects, scores, scopes: dict, spec: dict) -> list[str]:
     adapters_behind, seeds = int(own["adapters"].max()), int(own["seeds"].min())
     lines = [plots.SAMPLE] if spec["sample"] else []
     lines.append(
-        f"Mean change against the untuned bases, {adapters_behind} adapter(s); bars: 95 % interval over items, "
+        f"Mean change against the untuned bases, {count(adapters_behind, 'adapter')}; bars: 95 % interval over items, "
         "adapters and languages (effects.csv), cut at the edges. Filled: differs from zero, Holm-adjusted p < 0.05; "
         "hollow: undecided, also below 3 languages or 3 adapters. Classes: Joshi et al. 2020. "
         "Every language counts the same."

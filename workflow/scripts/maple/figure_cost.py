@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from maple import adapter_points, figure_parts, plots
 from maple.device_time import device_seconds
+from maple.systems import System
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ def draw(comparisons, costs: dict[str, Cost], spec: dict):
         squeeze=False, layout="constrained", sharex="col", sharey="row",
     )  # fmt: skip
     looks = adapter_points.looks(list(dict.fromkeys(points["system"])), spec)
+    ranks = {path: _rank(System.parse(path), spec) for path in looks}
+    sizes = _sizes(sorted(set(ranks.values())))
     for line, scoring in zip(grid, used, strict=True):
         line[0].set_ylabel(f"Mean change, by {scoring}\n(points)")
         for axes, name in zip(line, columns, strict=True):
@@ -78,13 +81,34 @@ def draw(comparisons, costs: dict[str, Cost], spec: dict):
                 value = getattr(costs[row.system], name)
                 if value is not None:
                     # ``all`` is the mean over all languages of each benchmark.
-                    adapter_points.draw(axes, value, (row.all, row.all_low, row.all_high), looks[row.system], 18)
+                    adapter_points.draw(
+                        axes, value, (row.all, row.all_low, row.all_high), looks[row.system], sizes[ranks[row.system]]
+                    )
     for axes, (name, words) in zip(grid[-1], columns.items(), strict=True):
         axes.set_xlabel(words)
         _scale(axes, [value for cost in costs.values() if (value := getattr(cost, name)) is not None])
-    figure.suptitle(title, fontsize=9, x=0.005, ha="left")
-    figure_parts.write_below(figure, adapter_points.handles(looks), notes + _small_print(costs, used, list(columns)))
+    plots.title(figure, title)
+    keys = [*adapter_points.handles(looks), _size_handles(plt, sizes)]
+    figure_parts.write_below(figure, keys, notes + _small_print(costs, used, list(columns)))
     return figure
+
+
+def _rank(system: System, spec: dict) -> int:
+    """Return an adapter's rank, 0 if its method has none."""
+    return 0 if system.method in spec["rankless"] else system.rank
+
+
+def _sizes(ranks: list[int]) -> dict[int, float]:
+    """Return rank -> area of its markers, growing with the rank."""
+    return {rank: 12.0 + 36.0 * place / max(len(ranks) - 1, 1) for place, rank in enumerate(ranks)}
+
+
+def _size_handles(plt, sizes: dict[int, float]) -> list:
+    """Return the legend's entries of the ranks; none if there is only one."""
+    style = {"linestyle": "none", "marker": "o", "color": "0.6"}
+    names = {rank: f"rank {rank}" if rank else "no rank" for rank in sizes}
+    entries = [plt.Line2D([], [], markersize=sizes[rank] ** 0.5, label=names[rank], **style) for rank in sizes]
+    return entries if len(entries) > 1 else []
 
 
 def _scale(axes, values: list[float]) -> None:

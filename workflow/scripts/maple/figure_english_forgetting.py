@@ -76,7 +76,7 @@ def draw(comparisons: list, spec: dict):
     for panel, (settings, seeds), (_, name) in zip(axes[0], parts, spec["benchmarks"], strict=True):
         panel.axvline(0, color=plots.GUIDE, linewidth=0.9)
         _draw(panel, settings, seeds, places, ranks, spec)
-        panel.set_title(f"{name}\nn = {int(settings['items'].max())}", fontsize=7.5)
+        panel.set_title(f"{name}\nn = {int(settings['items'].max()):,}", fontsize=7.5)
         panel.tick_params(axis="y", length=0)
         for row in rows:
             if len(row) == 3:

@@ -65,7 +65,9 @@ def draw(fertility, scores, comparisons, spec: dict):
                 _name_languages(axes, part)
     for axes, unit, count in zip(grid[-1], units, languages, strict=True):
         axes.set_xlabel(f"Tokens per {unit} ({count} language{'s' * (count > 1)})")
-    figure.suptitle(f"Tokenizer fertility: {spec['study']}", fontsize=9, x=0.005, ha="left")
+    # Above the names of languages, which stand outside of the layout.
+    title = f"Tokenizer fertility: {spec['study']}"
+    figure.text(0.005, 1 + 0.08 / figure.get_figheight(), title, fontsize=9, va="bottom")
     handles = [_handle(plt, number, name) for number, name in enumerate(benchmarks)]
     columns = [handles[start::3] for start in range(min(3, len(handles)))]
     figure_parts.write_below(figure, columns, figure_parts.caveats(spec) + _small_print(scores))

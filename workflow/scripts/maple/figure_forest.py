@@ -7,14 +7,15 @@ from maple.benchmarks import DECLARED
 
 # Claim, panel title, coefficient (term, group) that bears on it.
 _CLAIMS = [
-    ("a: rank", "(a) Higher rank helps\nlow-resource languages", ("rank", "low"), "per doubling of the rank"),
-    ("a: bits", "(a) Higher bits help\nlow-resource languages", ("bits", "low"), "per doubling of the bits"),
+    ("a: rank", "(a) Higher rank helps\nlow-resource languages", ("rank", "low"), "per doubled rank"),
+    ("a: bits", "(a) Higher bits help\nlow-resource languages", ("bits", "low"), "per doubled bits"),
     ("c", "(c) English can drop", ("finetuning", "english"), "English"),
-    ("d", "(d) Low-resource languages\ngain ...", ("finetuning", "low"), "low-resource"),
-    ("d", "(d) ... while high-resource\nlanguages lose", ("finetuning", "high"), "high-resource"),
+    ("d", "(d) Low-resource\nlanguages gain ...", ("finetuning", "low"), "low-resource"),
+    ("d", "(d) ... while high-\nresource ones lose", ("finetuning", "high"), "high-resource"),
 ]
 _FACTORS = {"model": "models", "data": "data", "method": "methods"}
-_COLUMNS = 3
+# Most panels side by side: more would be narrower than their titles.
+_COLUMNS = 4
 _DECIDED = ("supported", "contradicted", "positive", "negative")
 
 
@@ -70,7 +71,7 @@ def _without_estimate(claims, scopes: list[str]) -> list[tuple[str, str, list[Ro
     rows = [_row(scope, None, *claims.loc[(scope, "b")][["verdict", "p_holm"]]) for scope in scopes]
     if not any(row.tested for row in rows):
         return []
-    return [("(b) A small finetuned model\nsometimes closes the gap", "Verdicts only", rows)]
+    return [("(b) A small model some-\ntimes closes the gap", "Verdicts only", rows)]
 
 
 def _get(table, key):
@@ -104,14 +105,14 @@ def draw(effects, spec: dict):
         return figure_parts.words_only(title, "This study has no adapter, so there is no effect to estimate.", notes)
     plt = plots.style()
     found = panels(effects, spec)
-    columns = min(_COLUMNS, len(found))
-    lines = -(-len(found) // columns)
+    lines = -(-len(found) // _COLUMNS)
+    columns = -(-len(found) // lines)
     scopes = [row.scope for row in found[0][2]]
     height = lines * (0.85 + 0.24 * len(scopes)) + 0.3
     figure, grid = plt.subplots(
         lines,
         columns,
-        figsize=(max(4.6, plots.PAGE * columns / _COLUMNS), height),
+        figsize=(min(plots.PAGE, max(4.6, 2.3 * columns)), height),
         squeeze=False,
         layout="constrained",
         sharey=True,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from maple import plots
+from maple.words import count
 
 # Shares of a gap are drawn between these; what lies beyond is drawn at the edge as an arrow.
 _SHARES = (-0.5, 1.25)
@@ -55,13 +56,14 @@ def share(gaps) -> Share:
 
 
 def references(gaps):
-    """Return one row per published score of one benchmark: language, score, and whether it may count at all.
+    """Return one row per published score of one benchmark: language, score, whether it may count, and its flag.
 
     A score may count if nothing speaks against itself; whether there is a gap to it depends on the base.
     """
-    doubtful = (gaps["flag"].fillna("") != "") | (gaps["reference_scoring"] != gaps["scoring"])
-    found = gaps.assign(solid=~doubtful).drop_duplicates(["language", "reference", "setup"])
-    return found[["language", "reference", "setup", "reference_score", "solid"]]
+    flagged, otherwise = gaps["flag"].fillna("") != "", gaps["reference_scoring"] != gaps["scoring"]
+    found = gaps.assign(flagged=flagged, solid=~(flagged | otherwise))
+    found = found.drop_duplicates(["language", "reference", "setup"])
+    return found[["language", "reference", "setup", "reference_score", "solid", "flagged"]]
 
 
 def order(gaps) -> list[str]:
@@ -95,11 +97,13 @@ def draw(gaps: dict, spec: dict):
         for number, name in enumerate(column):
             counts = any(own.reference for own in found[name].values())
             panel = figure.add_subplot(inner[number, 0] if counts else inner[number, :])
-            _draw_scores(panel, gaps[name], found[name], looks)
-            panel.set_title(names[name] if counts else f"{names[name]}: none counts", fontsize=8, fontweight="bold")
+            _draw_scores(panel, gaps[name], found[name], looks, spec["chance"].get(name))
+            panel.set_title(names[name] if counts else f"{names[name]}: for orientation", fontsize=8, fontweight="bold")
             if counts:
                 _draw_shares(figure.add_subplot(inner[number, 1]), order(gaps[name]), found[name], looks)
-    plots.small_print(figure, notes(gaps, found, spec), _handles(plt, looks, spec))
+            else:
+                _name_best(panel, gaps[name])
+    plots.small_print(figure, notes(gaps, found, spec), _handles(plt, looks, spec, gaps))
     return figure
 
 
@@ -138,14 +142,17 @@ def _separate(panel, table) -> None:
         panel.axhline(row - 0.5, color="0.6" if strong else "0.92", linewidth=0.7, zorder=0)
 
 
-def _draw_scores(panel, table, found: dict, looks: dict) -> None:
-    """Draw published scores, and each model's way from its base to its middle setting."""
+def _draw_scores(panel, table, found: dict, looks: dict, chance: float | None) -> None:
+    """Draw published scores, chance, and each model's way from its base to its middle setting."""
     codes = order(table)
     rows = {code: place for place, code in enumerate(codes)}
+    if chance is not None:
+        panel.axvline(chance * 100, color=plots.GUIDE, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
     for row in references(table).itertuples():
-        face = "0.45" if row.solid else "white"
-        where = (row.reference_score * 100, rows[row.language])
-        panel.scatter(*where, s=11, marker="D", c=[face], edgecolors="0.45", linewidths=0.6, zorder=1)
+        look = {"s": 11, "marker": "D", "c": ["0.45" if row.solid else "white"], "edgecolors": "0.45"}
+        if row.flagged:
+            look = {"s": 9, "marker": "x", "c": ["0.7"]}
+        panel.scatter(row.reference_score * 100, rows[row.language], linewidths=0.6, zorder=1, **look)
     for (model, code), own in found.items():
         number = list(looks).index(model)
         colour, marker = looks[model]
@@ -159,6 +166,28 @@ def _draw_scores(panel, table, found: dict, looks: dict) -> None:
     panel.set_xlim(-2, 102)
     panel.set_xlabel("Score (%)", fontsize=7, labelpad=1)
     panel.tick_params(axis="x", labelsize=6.5)
+
+
+def _name_best(panel, table) -> None:
+    """Name the best published score of each language that no flag speaks against, at the right."""
+    codes, own = order(table), references(table)
+    best = own[~own["flagged"]].sort_values("reference_score").drop_duplicates("language", keep="last")
+    for row in best.itertuples():
+        _at_right(panel, codes.index(row.language), f"{row.reference_score * 100:.0f} {row.reference}")
+
+
+def _at_right(panel, place: int, text: str) -> None:
+    """Write into the margin at the right of a row."""
+    panel.annotate(
+        text,
+        (1, place),
+        xycoords=("axes fraction", "data"),
+        xytext=(2, 0),
+        textcoords="offset points",
+        fontsize=5.3,
+        color=plots.GUIDE,
+        va="center",
+    )
 
 
 def _draw_shares(panel, codes: list[str], found: dict, looks: dict) -> None:
@@ -178,16 +207,7 @@ def _draw_shares(panel, codes: list[str], found: dict, looks: dict) -> None:
             shape = marker if where == own.share else ("<" if where == low else ">")
             panel.scatter(where, y, s=13, marker=shape, c=[colour], edgecolors=colour, zorder=3)
     for code, text in words.items():
-        panel.annotate(
-            text,
-            (1, codes.index(code)),
-            xycoords=("axes fraction", "data"),
-            xytext=(2, 0),
-            textcoords="offset points",
-            fontsize=5.3,
-            color=plots.GUIDE,
-            va="center",
-        )
+        _at_right(panel, codes.index(code), text)
     panel.set_xlim(low - 0.05, high + 0.05)
     panel.set_ylim(len(codes) - 0.4, -0.6)
     panel.set_yticks([])
@@ -196,15 +216,23 @@ def _draw_shares(panel, codes: list[str], found: dict, looks: dict) -> None:
     panel.spines["left"].set_visible(False)
 
 
-def _handles(plt, looks: dict, spec: dict) -> list:
+def _handles(plt, looks: dict, spec: dict, gaps: dict) -> list:
     handles = []
     for model, (colour, marker) in looks.items():
         look = {"color": colour, "marker": marker, "linestyle": "none", "markersize": 4}
         handles.append(plt.Line2D([], [], label=f"{spec['models'][model]}, untuned", markerfacecolor="white", **look))
         handles.append(plt.Line2D([], [], label=f"{spec['models'][model]}, finetuned", **look))
     look = {"color": "0.45", "marker": "D", "linestyle": "none", "markersize": 3.5}
-    handles.append(plt.Line2D([], [], label="published", **look))
-    handles.append(plt.Line2D([], [], label="published, not counted", markerfacecolor="white", **look))
+    published = {name: references(table) for name, table in gaps.items()}
+    if any(own["solid"].any() for own in published.values()):
+        handles.append(plt.Line2D([], [], label="published", **look))
+    if any((~own["solid"] & ~own["flagged"]).any() for own in published.values()):
+        handles.append(plt.Line2D([], [], label="published, measured the other way", markerfacecolor="white", **look))
+    if any(own["flagged"].any() for own in published.values()):
+        flagged = {"color": "0.7", "marker": "x", "linestyle": "none", "markersize": 3.5}
+        handles.append(plt.Line2D([], [], label="published, flagged", **flagged))
+    if any(spec["chance"].get(name) is not None for name in gaps):
+        handles.append(plt.Line2D([], [], color=plots.GUIDE, linewidth=0.8, linestyle=(0, (4, 3)), label="chance"))
     return handles
 
 
@@ -214,19 +242,23 @@ def notes(gaps: dict, found: dict, spec: dict) -> list[str]:
     lines = [
         "Finetuned: the middle one of a model's settings by score; the band spans all of them. Gap closed: the share "
         "of the way from its untuned base to the best published score that counts, named at the right, with Fieller's "
-        "95 % interval, cut at the edges. Published scores come with other prompts than ours. Hollow diamonds never "
-        "count: the score is flagged, or was measured the other way (by generation against our likelihood)."
+        "95 % interval, cut at the edges. Published scores come with other prompts than ours.",
+        "Hollow diamonds never count: one was measured by generation and the other by likelihood, and one may lie far "
+        "above the other for the same model. Nor do crosses: the source's parser failed, or the score is below chance.",
     ]
     medians = [words for name, shares in found.items() if (words := _medians(shares, spec["models"], names[name]))]
     if medians:
-        lines.append(f"Median share over the languages, and number of languages: {'; '.join(medians)}.")
+        lines.append(f"Median share of the gap over the languages, and its range: {'; '.join(medians)}.")
     silent = [names[name] for name, shares in found.items() if not any(part.reference for part in shares.values())]
     if silent:
-        lines.append(f"No published score counts on {', '.join(silent)}.")
+        lines.append(
+            f"For orientation, {', '.join(silent)}: no published score counts, so no gap is computed. At the right the "
+            "best one without a flag."
+        )
     lacking = [f"no published scores for {', '.join(spec['without'])}"] if spec["without"] else []
     if min(int(table["seeds"].min()) for table in gaps.values()) < 3:
         lacking.append("three seeds a setting, so shares tell of these adapters")
-    return lines + ([f"Missing: {'; '.join(lacking)}."] if lacking else [])
+    return lines + ([f"Missing: {'; '.join(lacking)}."] if lacking else []) + spec["notes"]
 
 
 def _medians(shares: dict, models: dict, benchmark: str) -> str:
@@ -238,6 +270,10 @@ def _medians(shares: dict, models: dict, benchmark: str) -> str:
         counted = [part.share for (owner, _), part in shares.items() if owner == model and part.reference]
         if counted:
             reached = sum(share >= 1 for share in counted)
-            middle = f"{statistics.median(counted) * 100:.0f} %".replace("-", "\N{MINUS SIGN}")
-            words.append(f"{middle} ({name}, {len(counted)}, {reached} of them reached)")
-    return f"{benchmark} {', '.join(words)}" if words else ""
+            middle, least, most = (
+                f"{value * 100:.0f} %".replace("-", "\N{MINUS SIGN}")
+                for value in (statistics.median(counted), min(counted), max(counted))
+            )
+            spread = f"{count(len(counted), 'language')}, {least} to {most}" if len(counted) > 1 else "1 language"
+            words.append(f"{name} {middle} ({spread}; {reached or 'none'} reached)")
+    return f"{benchmark}: {', '.join(words)}" if words else ""

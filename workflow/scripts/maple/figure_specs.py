@@ -62,7 +62,7 @@ class Figures:
                 "split": part["split"] or DECLARED[benchmark].split,
                 "shots": part["shots"],
                 "question_from": part["question_from"],
-                "notes": self._caveats(),
+                "notes": self.study.caveats,
             }
         )
 
@@ -71,12 +71,12 @@ class Figures:
         if not self._ranked():
             raise UserError(f"{benchmark}_by_rank: no adapter of this study has a rank: add `ranks` to a grid block")
         spec = self._of_benchmark(benchmark, "by rank") | self._names()
-        return canonical(spec | {"rankless": self._rankless(), "notes": self._caveats()})
+        return canonical(spec | {"rankless": self._rankless(), "notes": self.study.caveats})
 
     def by_bits(self, benchmark: str) -> str:
         """What decides a benchmark's figure by precision."""
         spec = self._of_benchmark(benchmark, "by precision") | self._names()
-        return canonical(spec | {"rankless": self._rankless(), "notes": self._caveats()})
+        return canonical(spec | {"rankless": self._rankless(), "notes": self.study.caveats})
 
     def english_forgetting(self) -> str:
         """What decides the figure of what finetuning does to English."""
@@ -88,7 +88,7 @@ class Figures:
             {"title": f"Change of English scores by finetuning: {self.study.config['study']}", "benchmarks": benchmarks}
             | self._names()
             | {"rankless": self._rankless(), "sample": self._sample(self.with_english())}
-            | {"notes": self._caveats()}
+            | {"notes": self.study.caveats}
         )
 
     def by_resource_class(self) -> str:
@@ -110,9 +110,9 @@ class Figures:
         benchmarks = [[name, DECLARED[name].name] for name in self.with_references()]
         title = f"Distance to published scores: {self.study.config['study']}"
         without = [DECLARED[name].name for name in self.study.benchmarks if name not in self.with_references()]
-        return canonical(
-            {"title": title, "benchmarks": benchmarks, "without": without, "models": self._names()["models"]}
-        )
+        spec = {"title": title, "benchmarks": benchmarks, "without": without, "models": self._names()["models"]}
+        chance = {name: round(DECLARED[name].chance, 6) for name, _ in benchmarks if DECLARED[name].chance is not None}
+        return canonical(spec | {"chance": chance, "notes": self.study.caveats})
 
     # -- parts --------------------------------------------------------------------------------
 
@@ -141,11 +141,6 @@ class Figures:
         for system in self.study.systems:
             found.setdefault(system.model, set()).add(system.bits)
         return max(map(len, found.values()))
-
-    def _caveats(self) -> list[str]:
-        """Return the caveats of the grid's models, each once."""
-        notes = [self.study.config["models"][system.model]["note"] for system in self.study.systems]
-        return [note for note in dict.fromkeys(notes) if note]
 
     def _sample(self, benchmarks: list[str]) -> bool:
         return any(self.study.config["benchmarks"][name]["source"] == "sample" for name in benchmarks)

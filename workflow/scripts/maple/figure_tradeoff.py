@@ -33,7 +33,7 @@ def draw(comparisons, parameters: dict[str, int], spec: dict):
         axes.set_title(f"By {scoring}: {figure_parts.listed(names)}", fontsize=8)
         axes.set_xlabel("Change in English (points)")
     grid[0, 0].set_ylabel("Mean change in low-resource\nlanguages (points)")
-    figure.suptitle(title, fontsize=9, x=0.005, ha="left")
+    plots.title(figure, title)
     columns = [*adapter_points.handles(looks), _size_handles(sizes)]
     figure_parts.write_below(figure, columns, notes + _small_print(comparisons, points, used))
     return figure

@@ -1,20 +1,31 @@
 """Training and held-out loss, a panel per setting."""
 
-from maple.plots import COLOURS, MARKERS, style
+import textwrap
+
+from maple import plots
+from maple.plots import COLOURS, MARKERS
+
+_SAMPLE = "Sample instructions, machine-written: these losses show that the line works and measure nothing else."
 
 
-def draw(panels: dict[str, dict[str, list[dict]]], title: str):
+def draw(panels: dict[str, dict[str, list[dict]]], title: str, sample: bool = False):
     """Return the figure of training loss (lines) and held-out loss (markers).
 
     Args:
         panels: Panel -> line -> training journal.
         title: Title.
+        sample: Whether some of the instructions are sample data.
     """
-    plt = style()
+    plt = plots.style()
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     figure, grid = plt.subplots(
-        rows, columns, figsize=(max(3.4, 2.4 * columns), 0.6 + 2.0 * rows), sharey=True, squeeze=False
+        rows,
+        columns,
+        figsize=(max(3.4, 2.3 * columns), 0.6 + 1.9 * rows),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
     )
     for axes, (panel, lines) in zip(grid.flat, panels.items(), strict=False):
         for number, (label, journal) in enumerate(lines.items()):
@@ -30,27 +41,23 @@ def draw(panels: dict[str, dict[str, list[dict]]], title: str):
                 linestyle=":",
                 **style_of,
             )
-        axes.set_title(panel, fontsize=7.5)
+        # As wide as a panel, so that no title runs into the next.
+        axes.set_title("\n".join(part for line in panel.split("\n") for part in textwrap.wrap(line, 34)), fontsize=7)
         axes.set_xlabel("Step")
     for axes in list(grid.flat)[len(panels) :]:
         axes.set_visible(False)
     for axes in grid[:, 0]:
         axes.set_ylabel("Loss (nats per token)")
-    figure.suptitle(title, fontsize=9, x=0.01, ha="left")
-    figure.tight_layout()
+    plots.title(figure, title)
     handles = {label: line for axes in grid.flat for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     handles |= {
         "batch": plt.Line2D([], [], color="0.4", linewidth=0.9),
         "held out": plt.Line2D([], [], color="0.4", linewidth=0.9, linestyle=":", marker="o", markersize=4),
     }
     named = {label: line for label, line in handles.items() if label}
-    # Below the panels, where no curve can run through it.
-    figure.legend(
-        named.values(),
-        named.keys(),
-        fontsize=7,
-        ncols=min(6, len(named)),
-        loc="upper center",
-        bbox_to_anchor=(0.5, 0.02),
-    )
+    for label, line in named.items():
+        line.set_label(label)
+    notes = [_SAMPLE] if sample else []
+    notes.append("Each line is one training, without interval. Held-out examples are of the same instruction data.")
+    plots.small_print(figure, notes, list(named.values()))
     return figure

@@ -59,9 +59,15 @@ class Finding:
     sentences: list[str]
 
 
-def findings(tables: Tables) -> list[Finding]:
-    """Return what the tables say, the study's questions first."""
-    found = [best(tables), quantisation(tables), resources(tables), english(tables), published(tables), real(tables)]
+def findings(tables: Tables, notes: list[str] = ()) -> list[Finding]:
+    """Return what the tables say, the study's questions first.
+
+    Args:
+        tables: The study's tables.
+        notes: Caveats about its models, said again where precisions are compared.
+    """
+    found = [best(tables), quantisation(tables, notes), resources(tables), english(tables), published(tables)]
+    found.append(real(tables))
     if tables.alpaca is not None and len(tables.alpaca):
         found.append(win_rates(tables.alpaca))
     return [*found, trust(tables.scores)]
@@ -120,9 +126,10 @@ def _highest(tables: Tables) -> list[str]:
         if shared > 1:
             sentences.append(f"{name}: {shared} settings share the highest {over}, {percent(means.iloc[0])}.")
             continue
-        said = f"{name}: the highest {over} has {labels[means.index[0]]}, {percent(means.iloc[0])}"
+        said = f"{name}: {labels[means.index[0]]} has the highest {over} by the estimate, {percent(means.iloc[0])}"
         if len(means) > 1:
             said += f", before {labels[means.index[1]]}, {percent(means.iloc[1])}"
+            said += _first_and_second(tables.comparisons, benchmark, *means.index[:2])
         tuned = [setting for setting in means.index if setting[-1] == setting[-1]]
         row = _against_base(tables.comparisons, benchmark, tuned[0]) if tuned else None
         if row is not None:
@@ -130,6 +137,38 @@ def _highest(tables: Tables) -> list[str]:
             said += f"; {which} differs from its base by {points(row)}, {_verdict(row)}"
         sentences.append(said + ".")
     return sentences
+
+
+def _first_and_second(comparisons, benchmark: str, first: tuple, second: tuple) -> str:
+    """Return the difference of two settings in brackets; nothing if they differ in more than one coordinate.
+
+    A comparison with the base follows in the sentence anyway.
+    """
+    differ = [name for name, one, other in zip(_SETTING, first, second, strict=True) if one != other and one == one]
+    if len(differ) != 1 or second[-1] != second[-1]:
+        return ""
+    (kind,) = differ
+    own = comparisons[
+        (comparisons["benchmark"] == benchmark) & (comparisons["kind"] == kind) & (comparisons["language"] == "all")
+    ]
+    values = dict(zip(_SETTING, first, strict=True)), dict(zip(_SETTING, second, strict=True))
+    for one, other, sign in ((values[0], values[1], 1), (values[1], values[0], -1)):
+        rows = own[own["against_value"].astype(str) == str(_whole(other[kind]))]
+        for name, value in one.items():
+            rows = rows[rows[name] == value]
+        for about in (SETTINGS, ADAPTERS):
+            if len(rows[rows["about"] == about]):
+                row = rows[rows["about"] == about].iloc[0].to_dict()
+                if sign < 0:
+                    row |= {"difference": -row["difference"], "low": -row["high"], "high": -row["low"]}
+                    row["verdict"] = {"better": "worse", "worse": "better"}.get(row["verdict"], row["verdict"])
+                return f" (by {points(row)}, {_verdict(row)})"
+    return ""
+
+
+def _whole(value):
+    """Return a rank that a table with gaps holds as a float as the whole number it is."""
+    return int(value) if isinstance(value, float) else value
 
 
 def _against_base(comparisons, benchmark: str, setting: tuple):
@@ -153,8 +192,8 @@ def _verdict(row) -> str:
     return f"{row['verdict']} (adjusted {probability(row['p_holm'])})"
 
 
-def quantisation(tables: Tables) -> Finding:
-    """Return what fewer bits cost."""
+def quantisation(tables: Tables, notes: list[str] = ()) -> Finding:
+    """Return what fewer bits cost; ``notes`` are caveats about the models."""
     rows = tables.comparisons[(tables.comparisons["kind"] == "bits") & (tables.comparisons["language"] == "all")]
     question = "What does quantisation cost?"
     if rows.empty:
@@ -183,7 +222,7 @@ def quantisation(tables: Tables) -> Finding:
     if better or worse:
         answer = f"of {count(len(bases), 'comparison')} of untuned bases, more bits are better in {better or 'none'}"
         answer += f" and worse in {worse or 'none'}"
-    return Finding(question, answer, sentences)
+    return Finding(question, answer, [*sentences, *notes])
 
 
 def _tally(rows, kind: str, where: str) -> list[str]:
@@ -217,7 +256,7 @@ def resources(tables: Tables) -> Finding:
             sentences.append(f"{scope}, mean score change over adapters: {'; '.join(said)}.")
         for name, missing in (("low", "low-resource (classes 0 to 2)"), ("high", "high-resource (classes 4 and 5)")):
             if parts[name] is None and rows["kind"].eq("effect").any():
-                sentences.append(f"{scope} has no {missing} language, or too few adapters for an estimate.")
+                sentences.append(f"{scope}: no estimate, for want of a {missing} language or of adapters.")
     if not sentences:
         return Finding(question, "nothing was finetuned", ["No adapter has been scored."])
     answers = [side(low, "gain", "lose", "undecided"), side(high, "gain", "lose", "undecided")]
@@ -242,9 +281,9 @@ def english(tables: Tables) -> Finding:
         better, worse, undecided = _counts(part)
         lowest = part.loc[part["difference"].idxmin()]
         sentences.append(
-            f"{DECLARED[benchmark].name}: of {count(len(part), 'adapter')}, better in English than the base {better}, "
-            f"worse {worse}, undecided {undecided}. The lowest change is "
-            f"{points(lowest)}, n = {int(lowest['items'])}, {lowest['label']}: {_verdict(lowest)}."
+            f"{DECLARED[benchmark].name}: in English, the adapter is better than its base in {better} and worse in "
+            f"{worse} of {count(len(part), 'comparison')}; {undecided} undecided. The lowest change is "
+            f"{points(lowest)}, n = {int(lowest['items']):,}, {lowest['label']}: {_verdict(lowest)}."
         )
     answer = side([row for _, row in effects], "it gained", "it lost", "undecided")
     return Finding(question, answer, sentences)
@@ -267,18 +306,21 @@ def published(tables: Tables) -> Finding:
             closed, total = closed + over, total + len(own)
             top = own.loc[own["gap_closed"].idxmax()]
             share, low, high = (_share(top[column]) for column in ("gap_closed", "low", "high"))
+            first, middle, third = (_share(own["gap_closed"].quantile(part)) for part in (0.25, 0.5, 0.75))
+            half = f", for half of them between {first} and {third} %" if len(own) > 3 else ""
             sentences.append(
                 f"{name}: of {count(len(own), 'gap')} to larger models that {verb(len(own), 'is')} clearly there, "
                 f"{over or 'none'} {verb(over, 'is')} closed by the estimate; the median share closed is "
-                f"{_share(own['gap_closed'].median())} %. The largest is {share} % (95 % interval "
-                f"{low} to {high}), {top['label']} against {top['reference']} in "
-                f"{top['language_name']}."
+                f"{middle} %{half}. The largest is {share} % (95 % interval {low} to {high}, not "
+                f"adjusted for being the largest), {top['label']} against {top['reference']} in {top['language_name']}."
             )
         rest = part[~part["counted"].astype(bool)]
-        reasons = [f"{len(rows)} {why}" for why, rows in rest.groupby("why_not", sort=True)]
+        reasons = [f"{len(rows):,} {why}" for why, rows in rest.groupby("why_not", sort=True)]
         if reasons:
-            sentences.append(f"{name}: {count(len(rest), 'row')} not counted ({'; '.join(reasons)}).")
-    answer = f"{closed} of {count(total, 'gap')} closed by the estimate" if total else "no gap can be counted"
+            none = "" if len(own) else "no published score counts; "
+            sentences.append(f"{name}: {none}{count(len(rest), 'gap')} not counted ({'; '.join(reasons)}).")
+    answer = f"{closed:,} of {count(total, 'gap')} closed by the estimate" if total else "no gap can be counted"
+    sentences.append("A gap is one finetuned setting, one published score and one language.")
     return Finding(question, answer, sentences)
 
 
@@ -304,11 +346,17 @@ def real(tables: Tables) -> Finding:
             f"{DECLARED[row['benchmark']].name}, {row['language_name']}: {row['label']} against "
             f"{row['against_label']}, {points(row)}, adjusted {probability(row['p_holm'])}."
         )
-    total = int(table["verdict"].isin(["better", "worse"]).sum())
+    own = table[table["kind"] != "reference"]
+    total = int(own["verdict"].isin(["better", "worse"]).sum())
     if not len(table):
         return Finding("Which differences are real?", "nothing was compared", ["There is no pair to compare."])
-    answer = f"{total:,} of {count(len(table), 'comparison')}, at Holm-adjusted p < 0.05"
+    answer = f"{total:,} of {count(len(own), 'comparison')} on the same items, at Holm-adjusted p < 0.05"
     sentences.append("Adjusted p values hold within a family; each row of the comparisons table names its own.")
+    if (own["about"] == SETTINGS).any():
+        sentences.append(
+            f"'{ADAPTERS.capitalize()}' tells of the adapters at hand, '{SETTINGS}' of a rank, a precision or a data "
+            "set whatever the seed."
+        )
     return Finding("Which differences are real?", answer, sentences)
 
 
@@ -317,7 +365,7 @@ def win_rates(table) -> Finding:
     row = table.iloc[0]
     sentences = [
         f"Judge {row['judge']} against the outputs of {row['reference']}, {count(int(row['items']), 'instruction')}: "
-        f"the highest win rate has {table.loc[table['score'].idxmax(), 'label']}, "
+        f"{table.loc[table['score'].idxmax(), 'label']} has the highest win rate, "
         f"{scored(table.loc[table['score'].idxmax()])}."
     ]
     own = table[table["p_holm"].notna()] if "p_holm" in table else table.iloc[:0]
@@ -343,7 +391,7 @@ def trust(scores) -> Finding:
             above = int((part["low"] > part["chance"]).sum())
             sentences.append(
                 f"{name}: {above} of {count(len(part), 'cell')} (a system in a language) {verb(above, 'lies')} above "
-                f"chance ({percent(part['chance'].iloc[0])}) by the 95 % interval."
+                f"chance ({percent(part['chance'].iloc[0])}), each by its own 95 % interval."
             )
         if part["scoring"].iloc[0] == "generation":
             worst = part.loc[part["unparsed_share"].idxmax()]
@@ -362,5 +410,6 @@ def trust(scores) -> Finding:
     known = scores[scores["chance"].notna()]
     answer = "no benchmark with a chance level"
     if len(known):
-        answer = f"{int((known['low'] > known['chance']).sum()):,} of {count(len(known), 'cell')} above chance"
+        above = int((known["low"] > known["chance"]).sum())
+        answer = f"{above:,} of {count(len(known), 'cell')} above chance, each by its own 95 % interval"
     return Finding("How far can the scores be trusted?", answer, sentences)

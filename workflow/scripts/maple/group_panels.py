@@ -44,6 +44,10 @@ def chance_line(axes, chance: float) -> None:
         return
     low, high = axes[0].get_ylim()
     near = chance > low - 0.5 * (high - low)
+    if not near:
+        # Room for the words below the lowest interval.
+        low -= 0.1 * (high - low)
+        axes[0].set_ylim(low, high)
     for panel in axes:
         if near:
             panel.axhline(chance, color=plots.GUIDE, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
@@ -53,7 +57,7 @@ def chance_line(axes, chance: float) -> None:
         words,
         place,
         xycoords=("axes fraction", "data"),
-        xytext=(0, 1.5),
+        xytext=(0, 2.5),
         textcoords="offset points",
         fontsize=6,
         color=plots.GUIDE,
@@ -100,7 +104,7 @@ def intervals(table, groups: list[Group], counts: list[int]) -> list[str]:
         counts: Items of each language that is drawn.
     """
     few, many = min(counts), max(counts)
-    items = f"n = {few} items a language" if few == many else f"n = {few} to {many} items a language"
+    items = f"n = {few:,} items a language" if few == many else f"n = {few:,} to {many:,} items a language"
     sources = "items (bootstrap, the translations of an item drawn together)"
     seeds = sorted(set(table.loc[table["seeds"] > 0, "seeds"]))
     if seeds and seeds[-1] > 1:

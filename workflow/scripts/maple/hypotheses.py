@@ -54,14 +54,16 @@ def _gap(gaps) -> dict:
     open_gaps = larger[larger["counted"]]
     tested = open_gaps[(open_gaps["seeds"] >= FEWEST_SEEDS) & (statistics.holm(open_gaps["p_gap"]) < 0.05)]
     over = int((open_gaps["difference"] > 0).sum())
-    words = f"{over} of {len(open_gaps)} gaps to larger models closed by the estimate"
+    words = f"{over:,} of {count(len(open_gaps), 'gap')} to larger models closed by the estimate"
+    if open_gaps.empty:
+        words = "no gap to a larger model can be counted"
     for why, part in larger[~larger["counted"]].groupby("why_not"):
-        words += f"; {len(part)} not counted: {why}"
+        words += f"; {len(part):,} not counted: {why}"
     if tested.empty:
         few = len(open_gaps) and open_gaps["seeds"].max() < FEWEST_SEEDS
         return {"evidence": words + (f"; {FEWEST_SEEDS} seeds a setting are needed" if few else "")}
     one_sided = [above({"p": row.p, "estimate": row.difference}) for row in tested.itertuples()]
-    return {"parts": any_of(one_sided), "evidence": f"{words}; {len(tested)} tested"}
+    return {"parts": any_of(one_sided), "evidence": f"{words}; {len(tested):,} tested"}
 
 
 def _english(changes: Changes) -> dict:
@@ -92,7 +94,8 @@ def _low_and_high(rows: dict) -> dict:
         return {"evidence": "no low-resource or no high-resource language, or too few adapters"}
     low, high = pair
     words = (
-        f"low-resource {_points(low)}, {low['languages']} languages; high-resource {_points(high)}, {high['languages']}"
+        f"low-resource {_points(low)}, {count(low['languages'], 'language')}; "
+        f"high-resource {_points(high)}, {count(high['languages'], 'language')}"
     )
     lacking = "; ".join(row["evidence"] for row in pair if row["evidence"])
     if lacking:

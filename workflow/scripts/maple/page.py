@@ -2,6 +2,7 @@
 
 import base64
 import importlib.metadata
+import io
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -56,11 +57,22 @@ def figure(path: Path) -> dict:
         "name": path.stem,
         "title": f"{DECLARED[benchmark].name} {title}" if benchmark else title[:1].upper() + title[1:],
         "caption": _caption(benchmark, name),
-        "image": base64.b64encode(image).decode(),
-        # The size stands in the PNG's first chunk; given it, the page does not jump while it loads.
-        "width": int.from_bytes(image[16:20]) // 2,
-        "height": int.from_bytes(image[20:24]) // 2,
+        "image": base64.b64encode(_smaller(path)).decode(),
+        # The size stands in the PNG's first chunk; given it, the page does not jump while it loads. At five eighths,
+        # the small print of 6.5 points is 11 pixels high.
+        "width": int.from_bytes(image[16:20]) * 5 // 8,
+        "height": int.from_bytes(image[20:24]) * 5 // 8,
     }
+
+
+def _smaller(path: Path) -> bytes:
+    """Return a picture as lossless WebP: the same pixels in a third of the bytes, which all browsers show."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    with Image.open(path) as picture:
+        picture.convert("RGB").save(buffer, "WEBP", lossless=True, quality=50, method=2)
+    return buffer.getvalue()
 
 
 def _parts(stem: str) -> tuple[str | None, str]:

@@ -67,10 +67,14 @@ def _caption(name: str, part) -> str:
     )
 
 
-def comparisons(table) -> str:
+def comparisons(table, notes: list[str]) -> str:
     """Return a table per benchmark and factor: means over languages, English beside them, and what is real.
 
     Where settings were compared over seeds, these rows stand and those of single adapters stay in the CSV.
+
+    Args:
+        table: The table of comparisons.
+        notes: What must stand wherever bits are compared.
     """
     words = {"base": "finetuned against untuned", "rank": "ranks", "bits": "precisions", "data": "training data"}
     pages = []
@@ -92,6 +96,7 @@ def comparisons(table) -> str:
             f"{DECLARED[name].name}: {words[kind]}, {about}. Difference in points with its 95 % interval, mean over "
             f"languages; better and worse count languages at Holm-adjusted p < 0.05.{_sample(part)}"
         )
+        caption += "".join(f" {latex.escape(note)}" for note in notes if kind == "bits")
         pages.append(latex.table(columns, rows, caption, f"tab:{kind}-{name}"))
     return HEADER + "\n".join(pages)
 

@@ -324,11 +324,19 @@ class Study:
         if not self.has_options(benchmark):
             raise UserError(f"{benchmark} is answered in words: it has no labels and no figure of label bias")
         source = self.config["benchmarks"][benchmark]["source"]
-        return canonical({"study": self.config["study"], "benchmark": benchmark, "source": source})
+        facts = {"study": self.config["study"], "benchmark": benchmark, "source": source}
+        return canonical(facts | {"notes": self.caveats})
 
     def analyse_spec(self) -> str:
-        """What decides the tables over all benchmarks: the members."""
-        return canonical({"benchmarks": self.benchmarks, "systems": [system.path for system in self.systems]})
+        """What decides the tables over all benchmarks: the members, and what must stand where bits are compared."""
+        members = {"benchmarks": self.benchmarks, "systems": [system.path for system in self.systems]}
+        return canonical(members | {"notes": self.caveats})
+
+    @property
+    def caveats(self) -> list[str]:
+        """The notes on the grid's models, each once."""
+        notes = [self.config["models"][system.model]["note"] for system in self.systems]
+        return [note for note in dict.fromkeys(notes) if note]
 
     def training_figure_spec(self, system: str | None = None) -> str:
         """What decides the figure of training curves, of all adapters or of one: panel and line of each."""
@@ -338,7 +346,9 @@ class Study:
             data, method = self.config["instructions"][adapter.data]["name"], self.config["methods"][adapter.method]
             panel = f"{name}, {adapter.bits}-bit\n{data}, {method['name']}, seed {adapter.seed}"
             members.append([panel, "" if self.rankless(adapter.method) else f"rank {adapter.rank}"])
-        return canonical({"study": self.config["study"], "adapters": members})
+        used = {adapter.data for adapter in ([self.system(system)] if system else self.adapters)}
+        sample = any(self.config["instructions"][data]["source"] == "sample" for data in used)
+        return canonical({"study": self.config["study"], "adapters": members, "sample": sample})
 
     def summary_spec(self) -> str:
         """What decides a figure over the whole study, besides its tables: names in words, adapters, caveats."""
@@ -359,7 +369,8 @@ class Study:
         """What decides the figure of costs, besides tables and manifests; provenance is volatile and not in it."""
         # A list: the files come in the same order, which sorted keys would lose.
         codes = [[name, self.config["benchmarks"][name]["languages"]] for name in self.benchmarks]
-        return canonical({**json.loads(self.summary_spec()), "languages": codes})
+        rankless = sorted({system.method for system in self.adapters if self.rankless(system.method)})
+        return canonical({**json.loads(self.summary_spec()), "languages": codes, "rankless": rankless})
 
     def tokenize_spec(self) -> str:
         """What decides the table of tokenizer fertility, besides models and items: members, names and scripts."""
@@ -396,7 +407,7 @@ class Study:
                 "methods": methods,
                 "statistics": self.config["statistics"],
                 "systems": [system.path for system in self.systems],
-                "notes": [model["note"] for model in self.config["models"].values() if model["note"]],
+                "notes": self.caveats,
                 "page": _content(PAGE, (".j2", ".css", ".js", ".rst")),
             }
         )

@@ -1,5 +1,7 @@
 """Coefficients and claims of the table of effects, in words: estimate, interval, verdict and, if undecided, why."""
 
+import re
+
 from maple.benchmarks import DECLARED
 from maple.words import listed, points, probability
 
@@ -54,14 +56,27 @@ def side(rows: list, positive: str, negative: str, undecided: str) -> str:
     return "the measurements disagree" if verdicts else undecided
 
 
-def claims(effects) -> list[dict]:
-    """Return the paper's claims on the widest scope of each measurement: scope, claim, statement, verdict, evidence."""
+def claims(effects, names: dict[str, str] | None = None) -> list[dict]:
+    """Return the paper's claims on the widest scope of each measurement: scope, claim, statement, verdict, evidence.
+
+    Args:
+        effects: The table of effects.
+        names: Name in words of each model.
+    """
     found = []
     for scope, rows in leading(effects):
         for row in rows[rows["kind"] == "hypothesis"].to_dict("records"):
             adjusted = row["p_holm"] if row["p_holm"] == row["p_holm"] else None
             found.append(
                 {"scope": scope, "p_holm": "" if adjusted is None else probability(adjusted)}
-                | {key: row[key] for key in ("claim", "statement", "verdict", "evidence")}
+                | {key: row[key] for key in ("claim", "statement", "verdict")}
+                | {"evidence": _said(row["evidence"], names or {})}
             )
     return found
+
+
+def _said(evidence: str, names: dict[str, str]) -> str:
+    """Return a table's evidence with minus signs, and with the models' names for their slugs."""
+    for slug, name in names.items():
+        evidence = re.sub(rf"(^|; ){re.escape(slug)} on ", lambda found, name=name: f"{found[1]}{name} on ", evidence)
+    return re.sub(r"(?<![\w-])-(?=\d)", "\N{MINUS SIGN}", evidence)

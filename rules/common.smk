@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(workflow.basedir, "workflow/scripts"))
 from snakemake.exceptions import WorkflowError
 from snakemake.persistence.file import FilePersistence
 
-from maple import adoption, budget, devices
+from maple import adoption, budget, devices, failures
 from maple.alpaca_eval_study import AlpacaEval
 from maple.config import resolve
 from maple.errors import UserError
@@ -20,6 +20,8 @@ from maple.export_study import Export
 from maple.figure_specs import Figures
 from maple.study import Study
 from maple.systems import SLUG, System
+
+failures.install()
 
 try:
     config_name = ", ".join(map(str, workflow.overwrite_configfiles)) or "config/config.yaml"

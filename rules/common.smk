@@ -4,6 +4,7 @@ import gc
 import os
 import re
 import sys
+from functools import lru_cache
 
 # A graph is hundreds of thousands of objects that stay. Looking through them for garbage again and again took a sixth
 # of a dry run, and found none.
@@ -27,6 +28,9 @@ from maple.study import Study
 from maple.systems import SLUG, System
 
 failures.install()
+# Snakemake looks several times at the records of a job's outputs, and keeps 128: a benchmark in more languages was read
+# from disk each time.
+FilePersistence._read_record_cached = lru_cache(512)(FilePersistence._read_record_cached.__wrapped__)
 
 try:
     config_name = ", ".join(map(str, workflow.overwrite_configfiles)) or "config/config.yaml"

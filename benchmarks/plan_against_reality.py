@@ -87,6 +87,19 @@ def spread(values: list[float]) -> dict:
     }
 
 
+def apart(done: list) -> dict:
+    """Return by how much jobs differ that differ in their seed alone: no forecast can be nearer than that."""
+    alike = {}
+    for one in done:
+        system = one.job.system
+        if system.seed is not None:
+            alike.setdefault((one.job.kind, system.base.path, system.data, system.method, system.rank), []).append(
+                one.seconds
+            )
+    ratios = [max(found) / min(found) - 1 for found in alike.values() if len(found) > 1]
+    return {"sets": len(ratios), "median": round(statistics.median(ratios), 3) if ratios else None}
+
+
 def evaluate(study, share: float, draws: int, seed: int) -> dict:
     """Return the figures of a finished study.
 
@@ -102,7 +115,7 @@ def evaluate(study, share: float, draws: int, seed: int) -> dict:
     spans = ends(study, done)
     actual = sum(one.seconds for one in done)
     blind = sum(costs.seconds(study, one.job, device != "cpu") for one in done)
-    jobs = sum(1 if not system.is_base else 0 for system in study.systems) + len(study.systems) * len(study.benchmarks)
+    jobs = len(study.adapters) + len(study.systems) * len(study.benchmarks)
     in_order = sorted(done, key=lambda one: spans[one][1])
     number = max(1, round(share * len(done)))
     late = in_order[number:]
@@ -125,6 +138,7 @@ def evaluate(study, share: float, draws: int, seed: int) -> dict:
             "total": round(held_out.total_error, 3),
             "median_job": round(held_out.job_error, 3),
         },
+        "alike_but_for_the_seed": apart(done),
         "seconds_by_kind": {
             kind: [round(statistics.median(one.seconds for one in done if one.job.kind == kind), 1), number]
             for kind, number in sorted(Counter(one.job.kind for one in done).items())

@@ -12,7 +12,7 @@ demo: install
 	@$(BIN)/python workflow/scripts/summary.py --table results/tables/xnli_scores.csv --figure $(FIGURE) --report results/report_partial.html
 
 test: install lint
-	PATH="$(CURDIR)/$(BIN):$$PATH" HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not gpu" -n 2 --dist loadfile tests
+	PATH="$(CURDIR)/$(BIN):$$PATH" HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not gpu" -n 2 tests
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,8 +1,14 @@
 """What all rules share: the study, wildcard constraints, threads and memory, input functions."""
 
+import gc
 import os
 import re
 import sys
+from functools import lru_cache
+
+# A graph is hundreds of thousands of objects that stay. Looking through them for garbage again and again took a sixth
+# of a dry run, and found none.
+gc.set_threshold(200_000, 20, 100)
 
 # The interpreter that runs Snakemake also runs the commands, unless a conda environment goes before it.
 os.environ.update(PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")]))
@@ -11,7 +17,7 @@ sys.path.insert(0, os.path.join(workflow.basedir, "workflow/scripts"))
 from snakemake.exceptions import WorkflowError
 from snakemake.persistence.file import FilePersistence
 
-from maple import adoption, budget, devices
+from maple import adoption, budget, devices, failures
 from maple.alpaca_eval_study import AlpacaEval
 from maple.config import resolve
 from maple.errors import UserError
@@ -20,6 +26,11 @@ from maple.export_study import Export
 from maple.figure_specs import Figures
 from maple.study import Study
 from maple.systems import SLUG, System
+
+failures.install()
+# Snakemake looks several times at the records of a job's outputs, and keeps 128: a benchmark in more languages was read
+# from disk each time.
+FilePersistence._read_record_cached = lru_cache(512)(FilePersistence._read_record_cached.__wrapped__)
 
 try:
     config_name = ", ".join(map(str, workflow.overwrite_configfiles)) or "config/config.yaml"

@@ -118,9 +118,9 @@ class Workspace:
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return done
 
-    def pending(self, *arguments) -> dict[str, int]:
+    def pending(self, *arguments, env=None) -> dict[str, int]:
         """Return the jobs that a run would start, by rule, from a dry run with the shipped profile."""
-        done = self.snakemake("-n", *arguments)
+        done = self.command("-m", "snakemake", "--cores", "2", "-n", *arguments, env=env)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         text = done.stdout + done.stderr
         table = text.split("Job stats:")[1] if "Job stats:" in text else ""

@@ -170,6 +170,7 @@ NOTICED_BY = {
     "audit": set(),
     "sidecars": set(),
     "adoption": set(),
+    "failures": set(),
     "budget": set(),
     "agreement": {"tabulate_errors"},
     "export_study": set(),

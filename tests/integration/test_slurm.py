@@ -13,7 +13,7 @@ from collections import Counter
 import psutil
 import pytest
 import slurm_server
-from workspace import ROOT, TINY, Workspace
+from workspace import TINY, Workspace
 
 ADAPTERS = "results/adapters/tiny/16bit/sample"
 SYSTEMS = ["base", "sample/lora-r4/seed0", "sample/lora-r8/seed0"]
@@ -42,12 +42,9 @@ pytestmark = pytest.mark.skipif(slurm_server.unavailable() is not None, reason=s
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-    """The environment with the executor plugin, which no other test should load."""
-    folder = tmp_path_factory.mktemp("plugin")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    subprocess.run([*command, "--target", str(folder), "-r", str(ROOT / "envs/slurm.lock.txt")], check=True)
-    return {"PYTHONPATH": str(folder), "SBATCH_PARTITION": "main"}
+def environment(slurm_plugin):
+    """The environment with the executor plugin."""
+    return {"PYTHONPATH": str(slurm_plugin), "SBATCH_PARTITION": "main"}
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +127,10 @@ def ran(workspace, environment, tmp_path_factory):
         slow.unlink()
         seen["status"], seen["jobs"] = run.wait(400), slurm_server.jobs()
         assert local.wait(400) == 0, (twin.folder / "output").read_text()[-3000:]
-        seen["again"] = workspace.command("-m", "snakemake", *PROFILE, "-n", "--", *TARGETS, env=environment)
+        dry = ["-n", "--", *TARGETS]
+        for name, ran_so in (("through Slurm", workspace), ("here", twin)):
+            seen[name, "planned through Slurm"] = ran_so.command("-m", "snakemake", *PROFILE, *dry, env=environment)
+            seen[name, "planned here"] = ran_so.snakemake(*dry)
     return workspace, twin, seen
 
 
@@ -196,6 +196,9 @@ def test_the_payload_is_that_of_a_local_run(ran):
     assert [name for name in ours if ours[name] != theirs[name]] == []
 
 
-def test_nothing_is_left_to_do(ran):
+@pytest.mark.parametrize("planned", ["planned through Slurm", "planned here"])
+@pytest.mark.parametrize("done", ["through Slurm", "here"])
+def test_nothing_is_left_to_do(ran, done, planned):
     _, _, seen = ran
-    assert "Nothing to be done" in seen["again"].stdout + seen["again"].stderr
+    said = seen[done, planned].stdout + seen[done, planned].stderr
+    assert "Nothing to be done" in said, said[-2000:]

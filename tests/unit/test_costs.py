@@ -1,7 +1,9 @@
 import copy
 import random
+from dataclasses import replace
 
 import plan
+import plan_against_reality as reality
 import pytest
 from workspace import ROOT
 
@@ -118,3 +120,26 @@ def test_scratch_holds_three_checkpoints_for_a_moment():
     assert costs.scratch_bytes(study, job) == 3 * 12 * config["models"][job.system.model]["parameters"]
     lora = finetuning(model="llama-2-7b", rank=8)
     assert costs.scratch_bytes(PAPER, lora) == 3 * 3 * costs.adapter_bytes(PAPER, lora.system)
+
+
+def test_seconds_in_which_any_job_ran():
+    assert reality.busy([(0, 10), (2, 5), (8, 12), (20, 21)]) == 13
+
+
+def test_errors_of_forecasts_are_those_of_the_jobs_that_were_not_known():
+    done = list(planted(0))
+    found = reality.errors(PAPER, done, 0.1, draws=3, seed=0)
+    assert found["known_jobs"] == round(len(done) / 10) and found["rest"]["share_within_goal"] == 1
+    # Nine of ten jobs a hundred times as long as any that is like them: nothing can foretell that.
+    wild = [
+        calibration.Finished(one.job, one.device, one.seconds * (100 if place % 10 else 1), 0, None)
+        for place, one in enumerate(done)
+    ]
+    assert reality.errors(PAPER, wild, 0.1, draws=3, seed=0)["rest"]["largest"] > found["rest"]["largest"]
+
+
+def test_jobs_that_differ_in_their_seed_alone_are_compared():
+    job = finetuning(model="llama-2-7b", rank=8, bits=16)
+    other = costs.Job("finetune", replace(job.system, seed=1))
+    done = [calibration.Finished(one, "GPU", seconds, 0, None) for one, seconds in ((job, 100.0), (other, 125.0))]
+    assert reality.apart(done) == {"sets": 1, "median": 0.25}

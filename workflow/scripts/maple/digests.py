@@ -17,6 +17,7 @@ ACCEPTED = SCRIPTS.parent / "accepted.json"
 METRICS = SCRIPTS.parent / "metrics"
 # What these do never reaches a payload: messages, and volatile facts in files of their own.
 _SILENT = {"errors.py", "logs.py", "provenance.py", "sidecars.py"}
+_HOLD_STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
 _PROSE = {"help", "description", "epilog", "metavar"}
 
 
@@ -58,16 +59,12 @@ def _tree(node):
 
 
 @lru_cache
-def source_digest(path: Path) -> str:
-    """Return the digest of a Python file without comments, layout, docstrings, help and log texts."""
-    return digest(_tree(ast.parse(path.read_text(encoding="utf-8"))))
-
-
-@lru_cache
-def _imports(path: Path) -> frozenset[Path]:
-    """Return the files of this library that a Python file imports anywhere, functions included."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def _facts(path: Path) -> tuple[str, frozenset[Path]]:
+    """Return a Python file's digest and what it imports of this library, functions included; parsed once for both."""
+    module = ast.parse(path.read_text(encoding="utf-8"))
+    found, pending = set(), [module]
+    while pending:
+        node = pending.pop()
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -79,7 +76,14 @@ def _imports(path: Path) -> frozenset[Path]:
                 for file in (candidate.with_suffix(".py"), candidate / "__init__.py"):
                     if file.is_file() and file.name not in _SILENT:
                         found.add(file)
-    return frozenset(found)
+        # No expression holds a statement, so expressions need no look.
+        pending += [child for child in ast.iter_child_nodes(node) if isinstance(child, _HOLD_STATEMENTS)]
+    return digest(_tree(module)), frozenset(found)
+
+
+def source_digest(path: Path) -> str:
+    """Return the digest of a Python file without comments, layout, docstrings, help and log texts."""
+    return _facts(path)[0]
 
 
 def closure(script: str) -> list[Path]:
@@ -89,7 +93,7 @@ def closure(script: str) -> list[Path]:
         file = pending.pop()
         if file not in seen:
             seen.add(file)
-            pending.extend(_imports(file))
+            pending.extend(_facts(file)[1])
     return sorted(seen)
 
 

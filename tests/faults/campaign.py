@@ -114,7 +114,7 @@ class Campaign:
         # Faults come within the time that the longest job takes, so that they hit its beginning, middle and end.
         self.longest = trained["seconds"]
         self.run, self.other, self.clock = None, None, None
-        self.remedies, self.excused = set(), True
+        self.remedies, self.excused = collections.Counter(), True
         # What the last runs must have kept; what their unfinished jobs may have taken away; scratch that is damaged.
         self.before, self.right, self.may_go, self.last, self.damaged = {}, set(), set(), set(), {}
         self.reference = reference
@@ -188,7 +188,8 @@ class Campaign:
         if status == 0 or self.excused:
             return False
         for sign, remedy in (("--unlock", "unlock"), ("adopt.py", "adopt"), ("--remove-bad", "verify")):
-            if sign in text and (remedy in self.remedies or remedy == "unlock"):
+            if sign in text and (self.remedies[remedy] or remedy == "unlock"):
+                self.remedies[remedy] -= 1
                 self.remedy(remedy)
                 return False
         self.problem(f"a plain re-run failed: {self.run.output}: {text[-600:]}")
@@ -196,6 +197,8 @@ class Campaign:
 
     def remedy(self, name: str) -> None:
         self.counts[name] += 1
+        if name == "unlock":
+            self.do("-m", "snakemake", "--unlock")
         if name == "adopt":
             said = self.do("workflow/scripts/adopt.py")
             if "checked and adopted" in said or "nothing to adopt" in said:
@@ -397,7 +400,7 @@ class Campaign:
     def records_deleted_live(self, kind: str, at_work: str) -> None:
         self.excused = True
         shutil.rmtree(self.study.folder / ".snakemake", ignore_errors=True)
-        self.remedies.add("adopt")
+        self.remedies["adopt"] += 1
         self.hit(kind, at_work)
         self.stop()
 
@@ -412,7 +415,7 @@ class Campaign:
             self.damage_scratch()
         elif kind == ".snakemake deleted":
             shutil.rmtree(self.study.folder / ".snakemake", ignore_errors=True)
-            self.remedies.add("adopt")
+            self.remedies["adopt"] += 1
             self.hit(kind, f"{len(self.ledger.right(self.study))} finished files")
         elif kind.startswith("clock"):
             self.files_from_the_future(kind, "nothing at work")
@@ -447,7 +450,7 @@ class Campaign:
                 self.problem(f"verify on a finished study: {line}")
         for fault in self.faults:
             fault.outcome = fault.outcome or ("same bytes" if same else "different bytes")
-        self.remedies, self.excused = set(), True
+        self.excused = True
         self.snapshot()
         self.counts["comparisons"] += 1
 

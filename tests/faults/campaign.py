@@ -475,11 +475,18 @@ class Campaign:
         others = [owner for owner in sorted(by_owner) if owner not in records]
         chosen = self.draw.sample(records, min(number // 4, len(records)))
         chosen += self.draw.sample(others, min(number - len(chosen), len(others)))
-        paths = {self.draw.choice(by_owner[owner]): owner for owner in chosen}
-        # A damaged manifest may stop a run before any step has read its payload: those come second.
-        damaged = self.spoil({path: owner for path, owner in paths.items() if path.suffix != ".json"}, list(listed))
+        kinds = {}
+        for owner in chosen:
+            path = self.draw.choice(by_owner[owner])
+            # To delete a table is to ask for a new one; a manifest misses what it lists.
+            listed_by_manifest = path != owner and not owner.name.endswith("provenance.json")
+            kinds[path] = self.draw.choice(damage.KINDS if listed_by_manifest else damage.KINDS[:-1])
+        # A damaged manifest may stop a run before any step has read its payload, and a run makes what was
+        # deleted: those come second.
+        second = {path: kind for path, kind in kinds.items() if path.suffix == ".json" or kind == "delete"}
+        damaged = self.spoil({path: kind for path, kind in kinds.items() if path not in second})
         self.read_damaged(damaged, listed)
-        damaged |= self.spoil({path: owner for path, owner in paths.items() if path.suffix == ".json"}, list(listed))
+        damaged |= self.spoil(second)
         said = self.verified("--remove-bad")
         for name, fault in damaged.items():
             own = [line for line in said.splitlines() if line.startswith(f"{name}: ") or f": {name}: " in line]
@@ -489,15 +496,12 @@ class Campaign:
                 self.problem(f"verify does not name {fault.target}")
         self.snapshot()
 
-    def spoil(self, paths: dict[Path, Path], others: list[Path]) -> dict[str, Fault]:
-        """Damage files, given with their owners; return the faults by name."""
-        damaged = {}
-        for path, owner in paths.items():
-            # To delete a table is to ask for a new one; a manifest misses what it lists.
-            listed_by_manifest = path != owner and not owner.name.endswith("provenance.json")
-            kind = self.draw.choice(damage.KINDS if listed_by_manifest else damage.KINDS[:-1])
+    def spoil(self, kinds: dict[Path, str]) -> dict[str, Fault]:
+        """Damage files that are still there, each in its way; return the faults by name."""
+        damaged, others = {}, self.study.files()
+        for path, kind in kinds.items():
             name = str(path.relative_to(self.study.folder))
-            if path.exists() and damage.spoil(path, kind, self.draw, [other for other in others if other.exists()]):
+            if path.exists() and damage.spoil(path, kind, self.draw, others):
                 damaged[name] = self.hit("result damaged", f"{kind} {name}")
         return damaged
 

@@ -49,6 +49,7 @@ LIVE = {
 # Faults that hit what a killed run left, and how often each follows a `kill -9, all at once`.
 LEFT = {"scratch damaged": 6, ".snakemake deleted": 2, "clock set back, seen by files": 1, "nothing": 1}
 _FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
+_DEEP = {"models", "instructions", "benchmarks", "adapters", "predictions"}
 # Longer than any run of the study takes on a busy machine.
 _PATIENCE = 300
 # Ways to break the workflow, by which the campaign itself is tested: file, what stands there, what takes its place.
@@ -114,7 +115,7 @@ class Campaign:
         # Faults come within the time that the longest job takes, so that they hit its beginning, middle and end.
         self.longest = trained["seconds"]
         self.run, self.other, self.clock = None, None, None
-        self.remedies, self.excused = set(), True
+        self.remedies, self.excused = collections.Counter(), True
         # What the last runs must have kept; what their unfinished jobs may have taken away; scratch that is damaged.
         self.before, self.right, self.may_go, self.last, self.damaged = {}, set(), set(), set(), {}
         self.reference = reference
@@ -188,7 +189,8 @@ class Campaign:
         if status == 0 or self.excused:
             return False
         for sign, remedy in (("--unlock", "unlock"), ("adopt.py", "adopt"), ("--remove-bad", "verify")):
-            if sign in text and (remedy in self.remedies or remedy == "unlock"):
+            if sign in text and (self.remedies[remedy] or remedy == "unlock"):
+                self.remedies[remedy] -= 1
                 self.remedy(remedy)
                 return False
         self.problem(f"a plain re-run failed: {self.run.output}: {text[-600:]}")
@@ -196,6 +198,8 @@ class Campaign:
 
     def remedy(self, name: str) -> None:
         self.counts[name] += 1
+        if name == "unlock":
+            self.do("-m", "snakemake", "--unlock")
         if name == "adopt":
             said = self.do("workflow/scripts/adopt.py")
             if "checked and adopted" in said or "nothing to adopt" in said:
@@ -397,7 +401,7 @@ class Campaign:
     def records_deleted_live(self, kind: str, at_work: str) -> None:
         self.excused = True
         shutil.rmtree(self.study.folder / ".snakemake", ignore_errors=True)
-        self.remedies.add("adopt")
+        self.remedies["adopt"] += 1
         self.hit(kind, at_work)
         self.stop()
 
@@ -412,7 +416,7 @@ class Campaign:
             self.damage_scratch()
         elif kind == ".snakemake deleted":
             shutil.rmtree(self.study.folder / ".snakemake", ignore_errors=True)
-            self.remedies.add("adopt")
+            self.remedies["adopt"] += 1
             self.hit(kind, f"{len(self.ledger.right(self.study))} finished files")
         elif kind.startswith("clock"):
             self.files_from_the_future(kind, "nothing at work")
@@ -447,31 +451,42 @@ class Campaign:
                 self.problem(f"verify on a finished study: {line}")
         for fault in self.faults:
             fault.outcome = fault.outcome or ("same bytes" if same else "different bytes")
-        self.remedies, self.excused = set(), True
+        self.excused = True
         self.snapshot()
         self.counts["comparisons"] += 1
 
     def verified(self, *arguments) -> str:
         return self.do("workflow/scripts/verify.py", *arguments)
 
-    def damage_results(self, number: int) -> None:
-        """Damage files of a finished study, have them read, and have them found and removed."""
+    def damage_results(self, number: int, deep: bool = True) -> None:
+        """Damage files of a finished study, have them read, and have them found and removed.
+
+        Args:
+            number: How many.
+            deep: Also what nearly all is made from; mending that takes as long as the study.
+        """
         listed = damage.owners(self.study.files())
         by_owner = collections.defaultdict(list)
         for path, owner in listed.items():
-            by_owner[owner].append(path)
-        others = list(listed)
-        chosen = self.draw.sample(sorted(by_owner), min(number, len(by_owner)))
-        damaged = {}
+            if deep or path.relative_to(self.study.results).parts[0] not in _DEEP:
+                by_owner[owner].append(path)
+        # Records that list nothing are many; a quarter of the damage is theirs.
+        records = [owner for owner in sorted(by_owner) if by_owner[owner] == [owner] and "provenance" in owner.name]
+        others = [owner for owner in sorted(by_owner) if owner not in records]
+        chosen = self.draw.sample(records, min(number // 4, len(records)))
+        chosen += self.draw.sample(others, min(number - len(chosen), len(others)))
+        kinds = {}
         for owner in chosen:
             path = self.draw.choice(by_owner[owner])
             # To delete a table is to ask for a new one; a manifest misses what it lists.
             listed_by_manifest = path != owner and not owner.name.endswith("provenance.json")
-            kind = self.draw.choice(damage.KINDS if listed_by_manifest else damage.KINDS[:-1])
-            name = str(path.relative_to(self.study.folder))
-            if damage.spoil(path, kind, self.draw, others):
-                damaged[name] = self.hit("result damaged", f"{kind} {name}")
+            kinds[path] = self.draw.choice(damage.KINDS if listed_by_manifest else damage.KINDS[:-1])
+        # A damaged manifest may stop a run before any step has read its payload, and a run makes what was
+        # deleted: those come second.
+        second = {path: kind for path, kind in kinds.items() if path.suffix == ".json" or kind == "delete"}
+        damaged = self.spoil({path: kind for path, kind in kinds.items() if path not in second})
         self.read_damaged(damaged, listed)
+        damaged |= self.spoil(second)
         said = self.verified("--remove-bad")
         for name, fault in damaged.items():
             own = [line for line in said.splitlines() if line.startswith(f"{name}: ") or f": {name}: " in line]
@@ -481,18 +496,26 @@ class Campaign:
                 self.problem(f"verify does not name {fault.target}")
         self.snapshot()
 
+    def spoil(self, kinds: dict[Path, str]) -> dict[str, Fault]:
+        """Damage files that are still there, each in its way; return the faults by name."""
+        damaged, others = {}, self.study.files()
+        for path, kind in kinds.items():
+            name = str(path.relative_to(self.study.folder))
+            if path.exists() and damage.spoil(path, kind, self.draw, others):
+                damaged[name] = self.hit("result damaged", f"{kind} {name}")
+        return damaged
+
     def read_damaged(self, damaged: dict[str, Fault], owners: dict[Path, Path]) -> None:
         """Have damaged files read by the steps they go into: these must stop, and write nothing."""
         targets, folder = {}, self.study.folder
         spoilt = {owners[folder / name] for name in damaged}
         for name in damaged:
             target = damage.reader(name)
+            if target not in self.ledger.payload or target in targets.values():
+                continue
             # A step that is to write over damaged files would take them away before `verify` is asked.
-            if (
-                target in self.ledger.payload
-                and target not in targets.values()
-                and owners[folder / target] not in spoilt
-            ):
+            cleared = f"{Path(target).parent}/" if target.endswith("index.json") else target
+            if owners[folder / target] not in spoilt and not any(other.startswith(cleared) for other in damaged):
                 targets[name] = target
         if not targets:
             return
@@ -503,6 +526,9 @@ class Campaign:
             else:
                 (folder / target).unlink()
         said = self.do("-m", "snakemake", "--cores", "2", "--keep-going", *targets.values())
+        self.counts["damaged files whose reader was started"] += len(targets)
+        self.counts["runs"] += 1
+        (self.folder / f"read-{self.counts['runs']}.txt").write_text(said)
         for name, target in targets.items():
             # What else the same step reads may have stopped it first.
             named = [line for line in said.splitlines() if "error: " in line and name in line]
@@ -531,7 +557,7 @@ class Campaign:
                 self.finish()
             self.compare()
             if len(self.faults) < number:
-                self.damage_results(batch)
+                self.damage_results(batch, deep=self.counts["comparisons"] % 2 == 0)
         if any(not fault.outcome for fault in self.faults):
             self.finish()
             self.compare()

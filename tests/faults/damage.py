@@ -28,7 +28,7 @@ def spoil(path: Path, kind: str, draw, others: list[Path]) -> bool:
     elif kind == "append":
         content = before + b"\n"
     elif kind == "swap":
-        same = [other for other in others if other.suffix == path.suffix and other != path]
+        same = [other for other in others if other.suffix == path.suffix and other != path and other.exists()]
         content = draw.choice(same).read_bytes() if same else before
     elif kind == "delete":
         path.unlink()

@@ -1,12 +1,14 @@
-"""What a killed job left in scratch may be damaged too: that costs work, never a wrong byte or a stuck run."""
+"""Damaged scratch, damaged records, a clock set back: they cost work at most, never a wrong byte or a stuck run."""
 
 import json
+import os
+import time
 
 import finetune
 import pytest
 import torch
 
-from maple import checkpoints, manifests, prediction
+from maple import checkpoints, manifests, prediction, sidecars
 from maple.errors import UserError
 from maple.files import write_json
 from maple.provenance import Recorder
@@ -87,7 +89,20 @@ def test_damaged_provenance_is_refused_by_what_shows_it(tmp_path):
 
 def test_a_clock_that_is_set_back_makes_no_negative_time(monkeypatch):
     recorder = Recorder()
-    import time
-
     monkeypatch.setattr(time, "time", lambda: 0.0)
     assert 0 <= recorder.facts()["seconds"] < 60
+
+
+def test_inputs_dated_ahead_are_brought_back_to_now(tmp_path):
+    """Snakemake deletes outputs that are older than their inputs, as all are after a clock was set back."""
+    for name in ("index.json", "en.jsonl", "old.jsonl", "words.txt"):
+        (tmp_path / name).write_text("{}")
+    ahead = time.time() + 7200
+    for name in ("index.json", "en.jsonl"):
+        os.utime(tmp_path / name, (ahead, ahead))
+    os.utime(tmp_path / "old.jsonl", (5, 5))
+    argv = ["gather.py", "--spec", "{}", "--code", "c", "--scores", str(tmp_path / "index.json")]
+    with sidecars.kept(argv):
+        pass
+    assert all((tmp_path / name).stat().st_mtime <= time.time() for name in ("index.json", "en.jsonl"))
+    assert (tmp_path / "old.jsonl").stat().st_mtime == 5

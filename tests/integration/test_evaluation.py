@@ -127,7 +127,7 @@ def test_generation_equals_plain_decoding_in_any_batch(system, shots, monkeypatc
         length = new.index(2) if 2 in new else len(new)
         expected.append(tokenizer.decode(new[:length], skip_special_tokens=True))
     for rows, budget in ((16, 1024), (1, 1), (3, 100)):
-        monkeypatch.setitem(generation._MOST_ROWS, "cpu", rows)
+        monkeypatch.setattr(generation, "_MOST_CPU_ROWS", rows)
         monkeypatch.setattr(engine.Engine, "budget", lambda self, budget=budget: budget)
         assert generation.generate(ready, whole, tokenizer, 9, ())[0] == expected
 

@@ -11,8 +11,9 @@ from maple.tries import Row
 
 # With a vocabulary of 262,144 the fp32 logits of one row are a megabyte.
 _LOGITS_BYTES = {"cpu": 2**26, "cuda": 2**29}
-# Tokens of a padded batch: beyond this nothing gets faster, and rows of one batch differ more in width.
-_MOST_TOKENS = {"cpu": 1024, "cuda": 8192}
+# Tokens of a padded batch: beyond this nothing gets faster, and rows of one batch differ more in width. On a GPU times
+# the width of the model, 8,192 tokens of a 7B model: the narrower it is, the more of them keep the device busy.
+_MOST_CPU_TOKENS, _MOST_GPU_VALUES = 1024, 2**25
 
 
 @dataclass
@@ -36,9 +37,9 @@ class Engine:
 
     def budget(self) -> int:
         """Return how many padded tokens a batch may have in the memory that is free now."""
-        most = _MOST_TOKENS[self.device.type]
         if self.device.type == "cpu":
-            return most
+            return _MOST_CPU_TOKENS
+        most = max(8192, _MOST_GPU_VALUES // self.config.hidden_size)
         free = devices.free_memory(self.device)
         # About sixteen vectors as wide as the widest layer live at once, in fp32 at worst.
         width = max(self.config.hidden_size, getattr(self.config, "intermediate_size", 0))

@@ -6,7 +6,8 @@ from transformers.cache_utils import Cache, DynamicLayer
 from maple import devices, tries
 
 _WIDEST = {"cpu": 512, "cuda": 2048}
-_MOST_ROWS = {"cpu": 16, "cuda": 256}
+# Sequences written at once. A step of a small model on a GPU takes as long for many as for few; 256 of a 7B model.
+_MOST_CPU_ROWS, _MOST_GPU_VALUES = 16, 2**20
 # Looking at the tokens makes the host wait for the device, so it is done now and then.
 _LOOK_EVERY = 4
 
@@ -184,7 +185,8 @@ def generate(engine, sequences, tokenizer, new: int, stop, progress=None) -> tup
         prefix = engine.prefix(sequences[0].tokens[:skip])
         found = tries.rows(sequences, skip, _WIDEST[kind])
         room, more = _cache_tokens(engine), engine.parts.lead_length + new
-        for wave in _waves(found, sequences, room, _MOST_ROWS[kind], more):
+        most = _MOST_CPU_ROWS if kind == "cpu" else max(256, _MOST_GPU_VALUES // engine.config.hidden_size)
+        for wave in _waves(found, sequences, room, most, more):
             for number, tokens in _write(engine, *_read(engine, wave, sequences, prefix, new), new, done).items():
                 text = text_of(tokens)
                 result[number] = text[

@@ -44,7 +44,7 @@ def test_memory_of_full_finetuning_is_above_what_was_measured(study):
     config = load(ROOT / "config/config.yaml")
     config["methods"]["full"] = config["methods"]["lora"] | {"kind": "full"}
     asked = budget.finetune_mb(Study(config), "gemma-3-270m/16bit/sample/full-r1/seed0", gpu=False)
-    # GiB at the peak of two steps and a checkpoint on a CPU: in bf16, steps of 1,600 tokens; in fp32, of 120.
+    # GiB at the peak on a CPU: in bf16, a step of 1,600 tokens; in fp32, two of 120 with a checkpoint between them.
     assert asked > 1024 * max(7.6, 7.9)
 
 

@@ -11,7 +11,7 @@ LIBRARY = "workflow/scripts/maple"
     ("name", "old", "new", "jobs"),
     [
         ("figure_tradeoff", "_MOST_INTERVALS = 90", "_MOST_INTERVALS = 91", {"plot_tradeoff": 1}),
-        ("figure_forest", "_COLUMNS = 3", "_COLUMNS = 2", {"plot_forest": 1}),
+        ("figure_forest", "_COLUMNS = 4", "_COLUMNS = 2", {"plot_forest": 1}),
         ("figure_heatmap", "_NUMBERED = 12", "_NUMBERED = 13", {"plot_heatmap": 1}),
         ("figure_fertility", "_NAMED = 2", "_NAMED = 3", {"plot_tokenizer_fertility": 1}),
         ("figure_cost", "made[\"seconds\"]", "1 * made[\"seconds\"]", {"plot_cost": 1}),

@@ -126,8 +126,8 @@ def table(rows: list[dict], steps: int, peak: float) -> dict:
         entry[0] += row["duration"]
         entry[1] += 1
         if sizes:
-            # The parts of a product that was split are kernels of one operation: its work is counted once.
-            first = row["name"].lower().find("reduce") < 0
+            # A product that was split, or needs its workspace cleared, is several kernels: its work is counted once.
+            first = not any(part in row["name"].lower() for part in ("reduce", "memset"))
             entry[2] += 2 * math.prod(sizes) * first
             shapes[kind, row["operation"], sizes][0] += row["duration"]
             shapes[kind, row["operation"], sizes][1] += first

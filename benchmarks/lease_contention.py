@@ -241,14 +241,14 @@ def leaked(folder: Path, devices: list[str]) -> int:
 @contextlib.contextmanager
 def polling(seconds: float, broken: bool):
     """Let jobs ask this often for a device, and let them lock nothing if ``broken``."""
-    before = leases._POLL_SECONDS, leases._try
+    before = leases._POLL_SECONDS, leases._take
     leases._POLL_SECONDS = seconds
     if broken:
-        leases._try = lambda device, units, folder: [leases.FileLock(folder / "nothing")]
+        leases._take = lambda devices, units, folder: (devices[0], [leases.FileLock(folder / "nothing")])
     try:
         yield
     finally:
-        leases._POLL_SECONDS, leases._try = before
+        leases._POLL_SECONDS, leases._take = before
 
 
 def main() -> int:

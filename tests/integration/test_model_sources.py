@@ -4,8 +4,9 @@ import hashlib
 import sys
 
 import pytest
+from tiny import ARCHITECTURES, COMMON
 
-from maple import model_sources
+from maple import model_sources, models
 from maple.canonical import canonical
 from maple.errors import UserError
 
@@ -100,3 +101,19 @@ def test_a_tokenizer_that_lost_its_merges():
     with pytest.raises(UserError, match="one token a letter: install the version in envs/cpu.lock.txt"):
         model_sources._check_tokenizer(lost)
     model_sources._check_tokenizer(PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE(whole, [("i", "n")]))))
+
+
+@pytest.mark.parametrize("damage", ["missing", "shorter"])
+def test_a_tokenizer_is_checked_before_it_is_used(tmp_path, damage):
+    manifest = tmp_path / "manifest.json"
+    model_sources.prepare(
+        canonical({"source": "random", "seed": 0, "architecture": COMMON | ARCHITECTURES["llama"]}), "c", manifest
+    )
+    assert len(models.load_tokenizer(manifest)("ab").input_ids) == 3
+    file = tmp_path / "tokenizer.json"
+    whole = file.read_bytes()
+    file.unlink()
+    if damage == "shorter":
+        file.write_bytes(whole[:-1])
+    with pytest.raises(UserError, match="tokenizer.json: .*run again to prepare the model anew"):
+        models.load_tokenizer(manifest)

@@ -32,9 +32,7 @@ def load_base(manifest_path, bits: int, device):
 
     manifest = read_json(manifest_path)
     folder = folder_of(manifest_path, manifest)
-    bad = manifests.damage(folder, manifest["files"])
-    if bad:
-        raise UserError(f"{bad[0]}: delete {manifest_path} and run again to prepare the model anew")
+    _refuse_damage(manifest_path, folder, manifest["files"])
     quantisation = {
         4: lambda: BitsAndBytesConfig(
             load_in_4bit=True,
@@ -69,6 +67,12 @@ def load_base(manifest_path, bits: int, device):
     model.eval()
     check(model)
     return model, load_tokenizer(manifest_path)
+
+
+def _refuse_damage(manifest_path, folder: Path, files: dict) -> None:
+    bad = manifests.damage(folder, files)
+    if bad:
+        raise UserError(f"{bad[0]}: delete {manifest_path} and run again to prepare the model anew")
 
 
 def unpack(model) -> None:
@@ -148,10 +152,17 @@ def fuse(model) -> bool:
 
 
 def load_tokenizer(manifest_path):
-    """Return the tokenizer of a base model."""
+    """Return the tokenizer of a base model, checked against its manifest.
+
+    Raises:
+        UserError: One of the small files is missing or damaged; transformers would go on with an empty vocabulary.
+    """
     from transformers import AutoTokenizer
 
-    folder = folder_of(manifest_path, read_json(manifest_path))
+    manifest = read_json(manifest_path)
+    folder = folder_of(manifest_path, manifest)
+    small = {name: entry for name, entry in manifest["files"].items() if not name.endswith(".safetensors")}
+    _refuse_damage(manifest_path, folder, small)
     return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 

@@ -2,7 +2,7 @@
 
 from snakemake.utils import min_version
 
-min_version("9.20")
+min_version("9.27")
 
 
 # A config file on the command line is a whole study of its own; merging would add this one's models to it.

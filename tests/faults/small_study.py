@@ -35,13 +35,16 @@ def _whole() -> dict:
 
 def _short() -> dict:
     config = copy.deepcopy(TINY)
-    config["methods"]["lora"].update(epochs=25, batch_size=1)
+    config["methods"]["lora"].update(epochs=12, batch_size=1)
     config["grid"][0]["ranks"] = [4]
     return config
 
 
 # Name -> config and what is asked for (nothing: all of it).
-SIZES = {"whole": (_whole, []), "short": (_short, ["results/tables/xnli_scores.csv"])}
+SIZES = {
+    "whole": (_whole, []),
+    "short": (_short, ["results/scores/tiny/16bit/sample/lora-r4/seed0/xnli.json"]),
+}
 
 
 class Job(NamedTuple):

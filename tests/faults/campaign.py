@@ -116,6 +116,7 @@ class Campaign:
         self.remedies, self.excused = collections.Counter(), True
         # What the last runs must have kept; what their unfinished jobs may have taken away; scratch that is damaged.
         self.before, self.right, self.may_go, self.last, self.damaged = {}, set(), set(), set(), {}
+        self.orphans = set()
         self.reference = reference
 
     def close(self) -> None:
@@ -159,6 +160,7 @@ class Campaign:
                 self.counts["lock message"] += 1
             self.do("-m", "snakemake", "--unlock")
             self.counts["unlocked"] += 1
+        self.orphans = {job.out for job in self.study.jobs()}
         self.run, self.excused = self.begin("run"), False
         self.clock = None
 
@@ -232,6 +234,8 @@ class Campaign:
         number, anew = self.ledger.resumed(self.study, self.before)
         self.counts["jobs that had something to go on from"] += number
         gone = sorted(self.right - right - self.may_go)
+        for words in self.ledger.shared(self.study, self.orphans):
+            self.problem(words)
         for words in [*lost, *anew, *(f"{name} was finished and is gone" for name in gone)]:
             self.problem(f"lost: {words}")
         self.snapshot()
@@ -289,6 +293,8 @@ class Campaign:
             ".snakemake deleted under a run": self.records_deleted_live,
         }.get(kind)
         if method:
+            # An orphan may fail of it, and then nobody is waited for.
+            self.orphans = set()
             method(kind, at_work)
         else:
             self.kill(kind, 9 if "-9" in kind else 15)
@@ -300,6 +306,7 @@ class Campaign:
         if "a job" in kind:
             victim = self.draw.choice(jobs) if jobs else None
             if victim and victim.send(number):
+                self.orphans.discard(victim.out)
                 self.hit(kind, victim.name)
             self.stop()
         elif "alone" in kind:
@@ -311,6 +318,7 @@ class Campaign:
         elif "all" in kind:
             self.run.send(signal.SIGKILL)
             self.run.wait(10)
+            self.orphans = set()
             self.study.end_all()
             self.hit(kind, self.names(jobs) or "between two jobs")
             self.left()

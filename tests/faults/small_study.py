@@ -52,6 +52,7 @@ class Job(NamedTuple):
 
     name: str
     process: psutil.Process
+    out: str
 
     def send(self, number: int) -> bool:
         """Send a signal; say whether the process was still there."""
@@ -144,7 +145,8 @@ class SmallStudy(Workspace):
             words = process.info["cmdline"] or []
             if len(words) > 1 and "python" in words[0] and words[1].startswith(scripts):
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    found.append(Job(Path(words[1]).stem, psutil.Process(process.pid)))
+                    out = words[words.index("--out") + 1] if "--out" in words else ""
+                    found.append(Job(Path(words[1]).stem, psutil.Process(process.pid), out))
         return found
 
     def end_all(self) -> None:

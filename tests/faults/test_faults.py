@@ -71,11 +71,15 @@ def test_finished_work_that_is_gone_is_noticed(noticed):
     assert any("is gone" in words for words in noticed.problems)
 
 
-def test_a_training_that_began_anew_is_noticed(noticed):
+def test_a_training_that_began_anew_or_twice_is_noticed(noticed):
     adapter, (_, steps) = next(iter(noticed.ledger.adapters.items()))
     log = noticed.study.results / f"logs/finetune/{adapter.removeprefix('results/adapters/')}.log"
     before = {adapter: steps // 2}
     log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text(" spec {}\n")
+    assert "at once" in noticed.ledger.shared(noticed.study, {f"{adapter}/adapter.json"})[0]
+    log.write_text("waiting for it\n spec {}\n")
+    assert not noticed.ledger.shared(noticed.study, {f"{adapter}/adapter.json"})
     log.write_text(" spec {}\nresuming after step 1 of 9\n")
     assert "training began after 1" in noticed.ledger.resumed(noticed.study, before)[1][0]
     log.write_text(f" spec {{}}\nresuming after step {steps // 2} of 9\n")

@@ -353,6 +353,8 @@ class Campaign:
         lines = [line for line in self.run.text().splitlines() if sign in line]
         if lines:
             own = any("error: " in line and "cannot be" in line for line in lines)
+            # Snakemake may have failed to note down a job that had ended: then the next run asks for `adopt`.
+            self.remedies["adopt"] += 1
             self.hit(kind, at_work, "one line of the step" if own else "Snakemake")
 
     def second(self, kind: str, at_work: str) -> None:

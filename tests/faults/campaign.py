@@ -487,7 +487,7 @@ class Campaign:
         # deleted: those come second.
         second = {path: kind for path, kind in kinds.items() if path.suffix == ".json" or kind == "delete"}
         damaged = self.spoil({path: kind for path, kind in kinds.items() if path not in second})
-        self.read_damaged(damaged, listed)
+        self.read_damaged(damaged, listed, {listed[path] for path in kinds})
         damaged |= self.spoil(second)
         said = self.verified("--remove-bad")
         for name, fault in damaged.items():
@@ -507,10 +507,15 @@ class Campaign:
                 damaged[name] = self.hit("result damaged", f"{kind} {name}")
         return damaged
 
-    def read_damaged(self, damaged: dict[str, Fault], owners: dict[Path, Path]) -> None:
-        """Have damaged files read by the steps they go into: these must stop, and write nothing."""
+    def read_damaged(self, damaged: dict[str, Fault], owners: dict[Path, Path], spoilt: set[Path]) -> None:
+        """Have damaged files read by the steps they go into: these must stop, and write nothing.
+
+        Args:
+            damaged: The faults by name.
+            owners: File -> the manifest or record that lists it.
+            spoilt: The owners of all that is damaged now or later.
+        """
         targets, folder = {}, self.study.folder
-        spoilt = {owners[folder / name] for name in damaged}
         for name in damaged:
             target = damage.reader(name)
             if target not in self.ledger.payload or target in targets.values():
@@ -541,7 +546,7 @@ class Campaign:
 
     # The whole.
 
-    def go(self, number: int, each: int = 20, batch: int = 14) -> None:
+    def go(self, number: int, each: int = 16, batch: int = 20) -> None:
         """Inject faults until there are enough.
 
         Args:

@@ -171,7 +171,8 @@ class SmallStudy(Workspace):
         found = {}
         for path in self.files():
             inner = str(path.relative_to(self.results))
-            temporary = path.name.startswith(".") and path.name.endswith(".tmp")
+            # What a killed job left half-written: `verify` finds it.
+            temporary = any(part.startswith(".") and part.endswith(".tmp") for part in Path(inner).parts)
             if not (inner in _VOLATILE or path.name.endswith("provenance.json") or temporary):
                 try:
                     found[f"results/{inner}"] = sha256_file(path)

@@ -80,6 +80,20 @@ class Ledger:
                 return int(description.stem.split("-")[1])
         return 0
 
+    def shared(self, study, orphans: set[str]) -> list[str]:
+        """Return the adapters that a job trained while one that outlived its Snakemake was still at it.
+
+        Args:
+            study: The disturbed study.
+            orphans: What the jobs write that were alive when the run began and were left alone.
+        """
+        found = []
+        for adapter in self.adapters:
+            text = _text(study.results / "logs/finetune" / f"{adapter.removeprefix('results/adapters/')}.log")
+            if f"{adapter}/adapter.json" in orphans and " spec {" in text and "waiting for it" not in text:
+                found.append(f"{adapter}: two processes trained it at once")
+        return found
+
     def forget_logs(self, study) -> None:
         """Delete the logs of training and prediction, so that those found later are of jobs started later."""
         for step in ("finetune", "predict"):

@@ -28,9 +28,16 @@ class Full:
         self.ballast, self.left = folder / "ballast", left
 
     def __enter__(self):
-        free = os.statvfs(self.ballast.parent)
-        with open(self.ballast, "wb") as stream:
-            os.posix_fallocate(stream.fileno(), 0, max(1, free.f_bavail * free.f_frsize - self.left))
+        left = self.left
+        while True:
+            free = os.statvfs(self.ballast.parent)
+            try:
+                with open(self.ballast, "wb") as stream:
+                    os.posix_fallocate(stream.fileno(), 0, max(1, free.f_bavail * free.f_frsize - left))
+                return
+            except OSError:
+                # Somebody wrote in between.
+                left += 1 << 16
 
     def __exit__(self, *_):
         self.ballast.unlink()

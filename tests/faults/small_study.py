@@ -35,13 +35,16 @@ def _whole() -> dict:
 
 def _short() -> dict:
     config = copy.deepcopy(TINY)
-    config["methods"]["lora"].update(epochs=25, batch_size=1)
+    config["methods"]["lora"].update(epochs=12, batch_size=1)
     config["grid"][0]["ranks"] = [4]
     return config
 
 
 # Name -> config and what is asked for (nothing: all of it).
-SIZES = {"whole": (_whole, []), "short": (_short, ["results/tables/xnli_scores.csv"])}
+SIZES = {
+    "whole": (_whole, []),
+    "short": (_short, ["results/scores/tiny/16bit/sample/lora-r4/seed0/xnli.json"]),
+}
 
 
 class Job(NamedTuple):
@@ -49,6 +52,7 @@ class Job(NamedTuple):
 
     name: str
     process: psutil.Process
+    out: str
 
     def send(self, number: int) -> bool:
         """Send a signal; say whether the process was still there."""
@@ -141,7 +145,8 @@ class SmallStudy(Workspace):
             words = process.info["cmdline"] or []
             if len(words) > 1 and "python" in words[0] and words[1].startswith(scripts):
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    found.append(Job(Path(words[1]).stem, psutil.Process(process.pid)))
+                    out = words[words.index("--out") + 1] if "--out" in words else ""
+                    found.append(Job(Path(words[1]).stem, psutil.Process(process.pid), out))
         return found
 
     def end_all(self) -> None:
@@ -166,7 +171,8 @@ class SmallStudy(Workspace):
         found = {}
         for path in self.files():
             inner = str(path.relative_to(self.results))
-            temporary = path.name.startswith(".") and path.name.endswith(".tmp")
+            # What a killed job left half-written: `verify` finds it.
+            temporary = any(part.startswith(".") and part.endswith(".tmp") for part in Path(inner).parts)
             if not (inner in _VOLATILE or path.name.endswith("provenance.json") or temporary):
                 try:
                     found[f"results/{inner}"] = sha256_file(path)

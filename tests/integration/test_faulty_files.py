@@ -6,9 +6,11 @@ import time
 
 import finetune
 import pytest
+import score
 import torch
 
 from maple import checkpoints, manifests, prediction, sidecars
+from maple.benchmarks import DECLARED
 from maple.errors import UserError
 from maple.files import write_json
 from maple.provenance import Recorder
@@ -91,6 +93,17 @@ def test_a_clock_that_is_set_back_makes_no_negative_time(monkeypatch):
     recorder = Recorder()
     monkeypatch.setattr(time, "time", lambda: 0.0)
     assert 0 <= recorder.facts()["seconds"] < 60
+
+
+@pytest.mark.parametrize("name", ["xnli", "xquad"])
+def test_scoring_jobs_at_the_same_time_share_no_file(name):
+    metric = score.metric_of(DECLARED[name])
+    if name == "xnli":
+        options = list(DECLARED[name].options)
+        metric.compute(predictions=[options[:1]], references=options[:1], options=options)
+    else:
+        metric.compute(predictions=["a"], references=[["a"]], language="en")
+    assert metric.cache_file_name is None and metric.filelock is None
 
 
 def test_inputs_dated_ahead_are_brought_back_to_now(tmp_path):

@@ -63,6 +63,17 @@ def score_language(records: list[dict], language: str, benchmark, metric) -> tup
     return scores, columns
 
 
+def metric_of(benchmark):
+    """Return the `evaluate` module for a benchmark's kind."""
+    import os
+
+    os.environ["HF_EVALUATE_OFFLINE"] = "1"
+    import evaluate
+
+    # Otherwise all scoring jobs of a user lock one file in the home folder, and give up when it is taken.
+    return evaluate.load(str(METRICS / ("choice_scores" if benchmark.golds else "span_match")), keep_in_memory=True)
+
+
 def main(argv=None) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -73,16 +84,12 @@ def main(argv=None) -> int:
     add_log_argument(parser)
     args = parser.parse_args(argv)
     setup_logging(args.log)
-    import os
-
-    os.environ["HF_EVALUATE_OFFLINE"] = "1"
-    import evaluate
     import pandas as pd
 
     spec = json.loads(args.spec)
     benchmark = DECLARED[spec["benchmark"]]
     index = manifests.read(args.predictions)
-    metric = evaluate.load(str(METRICS / ("choice_scores" if benchmark.golds else "span_match")))
+    metric = metric_of(benchmark)
     scores, tables = {}, []
     for name in sorted(index["files"]):
         records = read_jsonl(args.predictions.parent / name)

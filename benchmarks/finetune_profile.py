@@ -167,7 +167,7 @@ class Case:
         from maple import adapters, models, packed_attention
         from maple.examples import Example
 
-        self.device, self.batch, self.width = device, 4 if tiny else BATCH, 16 if tiny else WIDTH
+        self.device, self.batch, self.width = device, 4 if tiny else BATCH, 32 if tiny else WIDTH
         model = load_model(bits, tiny, device)
         models.fuse(model)
         packed_attention.prepare(model)

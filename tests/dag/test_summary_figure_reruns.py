@@ -14,7 +14,7 @@ LIBRARY = "workflow/scripts/maple"
         ("figure_forest", "_COLUMNS = 4", "_COLUMNS = 2", {"plot_forest": 1}),
         ("figure_heatmap", "_NUMBERED = 12", "_NUMBERED = 13", {"plot_heatmap": 1}),
         ("figure_fertility", "_NAMED = 2", "_NAMED = 3", {"plot_tokenizer_fertility": 1}),
-        ("figure_cost", "made[\"seconds\"]", "1 * made[\"seconds\"]", {"plot_cost": 1}),
+        ("device_time", "made[\"seconds\"]", "1 * made[\"seconds\"]", {"plot_cost": 1}),
         ("adapter_points", "8: 0.35", "8: 0.4", {"plot_tradeoff": 1, "plot_cost": 1}),
         ("fertility", '"Tibt"}', '"Tibt", "Bali"}', {"tokenize_benchmarks": 1, "plot_tokenizer_fertility": 1}),
     ],

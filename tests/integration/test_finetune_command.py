@@ -46,7 +46,8 @@ def arguments(inputs, folder, method=METHOD):
     model, data = inputs
     return argparse.Namespace(
         spec=canonical(SPEC | {"method": method}), code="c", model=model, data=data, out=folder / "out/adapter.json",
-        scratch=folder / ".scratch", threads=1, gpus=1, checkpoint_seconds=60, log=str(folder / "log"),
+        scratch=folder / ".scratch", threads=1, gpus=1, gpu_percent=100,
+        checkpoint_seconds=60, log=str(folder / "log"),
     )  # fmt: skip
 
 

@@ -226,12 +226,14 @@ def run(args) -> None:
     import torch
     import transformers
 
-    from maple import models
+    from maple import devices, models
     from maple.files import write_json
     from maple.provenance import versions
 
     transformers.logging.set_verbosity_error()
-    device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    device = devices.setup()
+    if args.cudnn:
+        torch.backends.cuda.enable_cudnn_sdp(True)
     peak = matrix_peak(device)
     model, tokenizer = load(args, device)
     label = "Gemma-3-270M" if args.model else "Llama-2-7B shape"
@@ -283,6 +285,7 @@ def main() -> None:
     second.add_argument("--harness-batch", default="auto", help="its batch size; finding one takes too long on a CPU")
     second.add_argument("--alone", action="store_true", help="without the harness")
     second.add_argument("--full", action="store_true", help="also ours on whole sets (needs a GPU)")
+    second.add_argument("--cudnn", action="store_true", help="with cuDNN's attention, which the workflow turns off")
     second.add_argument("--adapter", action="store_true", help="also ours with an unmerged adapter")
     second.set_defaults(function=run)
     args = parser.parse_args()

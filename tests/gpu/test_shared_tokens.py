@@ -1,5 +1,6 @@
 """On a GPU, fused kernels included: the numbers are those of plain passes on the CPU."""
 
+import dataclasses
 import random
 
 import pytest
@@ -94,3 +95,27 @@ def test_likelihoods(case):
 def test_generation(case):
     ready, _, texts = case
     assert generation.generate(ready, contexts(), Bytes(), 9, ())[0] == texts
+
+
+def test_generation_when_some_end_early(case):
+    ready, _, texts = case
+    stop = " " + texts[0].split()[3] + " "
+    assert any(stop in text for text in texts)
+    expected = [text.split(stop)[0] for text in texts]
+    assert generation.generate(ready, contexts(), Bytes(), 9, (stop,))[0] == expected
+
+
+def test_a_step_that_needs_the_host_is_not_recorded(case):
+    ready, _, texts = case
+
+    def asking(**given):
+        assert given["input_ids"].max().item() < 260
+        return ready.parts.trunk(**given)
+
+    parts = dataclasses.replace(ready.parts, trunk=asking)
+    other = engine.Engine(parts, ready.config, ready.device)
+    assert generation.generate(other, contexts(), Bytes(), 9, ())[0] == texts
+    assert ready.records and not other.records
+    # Nothing of the attempt is left behind.
+    assert generation.generate(ready, contexts(), Bytes(), 9, ())[0] == texts
+    assert ready.records

@@ -58,8 +58,8 @@ def setup(threads: int | None = None, number: int = 0, exact: bool = False):
     torch.use_deterministic_algorithms(True, warn_only=not exact)
     # It would fill every new tensor so that reading one too early shows: 2 to 8 % of a training step.
     torch.utils.deterministic.fill_uninitialized_memory = False
-    # cuDNN plans attention anew for every shape, and here hardly two batches or steps have the same: on an H100 each plan
-    # took 0.2 s, 70 % of the time in which a small model generates. The other kernels take any shape.
+    # cuDNN plans attention anew for every shape, and here hardly two batches have the same: on an H100 each plan took
+    # 0.2 s, 70 % of the time in which a small model wrote. The other kernels take any shape.
     torch.backends.cuda.enable_cudnn_sdp(False)
     if threads:
         torch.set_num_threads(threads)

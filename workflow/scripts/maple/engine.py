@@ -24,11 +24,17 @@ class Engine:
         parts: Its parts.
         config: Its configuration.
         device: Where it is.
+        records: Whether a step of generation may be recorded as a CUDA graph.
     """
 
     parts: Parts
     config: object
     device: torch.device
+    records: bool = False
+
+    def __post_init__(self):
+        """Record where there is a GPU, until it turns out not to work."""
+        self.records = self.device.type == "cuda"
 
     @property
     def longest(self) -> int:

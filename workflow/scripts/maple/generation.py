@@ -1,40 +1,15 @@
 """Greedy generation: contexts that begin alike are read once, finished ones leave the batch."""
 
 import torch
-from transformers.cache_utils import Cache, DynamicLayer
 
 from maple import devices, tries
+from maple.wave import Wave, following
 
 _WIDEST = {"cpu": 512, "cuda": 2048}
 # Sequences written at once. A step of a small model on a GPU takes as long for many as for few; 256 of a 7B model.
 _MOST_CPU_ROWS, _MOST_GPU_VALUES = 16, 2**20
 # Looking at the tokens makes the host wait for the device, so it is done now and then.
 _LOOK_EVERY = 4
-
-
-class _Slots(DynamicLayer):
-    """One layer's keys and values, with room for the tokens to come."""
-
-    def __init__(self, keys, values, used: int):
-        super().__init__()
-        self.all_keys, self.all_values, self.used = keys, values, used
-        self.is_initialized = True
-
-    def update(self, key_states, value_states, *args, **kwargs):
-        """Store the new token's keys and values and return all so far."""
-        end = self.used + key_states.shape[2]
-        self.all_keys[:, :, self.used : end] = key_states
-        self.all_values[:, :, self.used : end] = value_states
-        self.used = end
-        return self.all_keys[:, :, :end], self.all_values[:, :, :end]
-
-    def get_seq_length(self) -> int:
-        """Return how many tokens are stored."""
-        return self.used
-
-    def select(self, kept) -> None:
-        """Keep some of the rows."""
-        self.all_keys, self.all_values = self.all_keys[kept], self.all_values[kept]
 
 
 def _waves(found, sequences, room: int, most: int, more: int):
@@ -65,20 +40,20 @@ def _cache_tokens(engine) -> int:
     return int(0.4 * devices.free_memory(engine.device) / (config.num_hidden_layers * heads * width * 2 * 2))
 
 
-def _read(engine, wave, sequences, prefix, new: int):
-    """Run a wave's contexts and return their first tokens' logits and a cache with room for ``new`` tokens.
+def _read(engine, found, sequences, prefix, new: int):
+    """Run contexts, given as rows.
 
     Returns:
-        Sequence numbers in the order of the cache, the logits (sequences, vocabulary), the cache, and
-        the number of padding places at the left of each sequence, on the device.
+        Sequence numbers, the hidden states that predict their first tokens, shape (sequences, hidden), and the
+        :class:`maple.wave.Wave` that holds their keys and values, with room for ``new`` tokens.
     """
-    numbers = [number for row in wave for number, _ in row.paths]
+    numbers = [number for row in found for number, _ in row.paths]
     lengths = {number: engine.parts.lead_length + len(sequences[number].tokens) for number in numbers}
     width = max(lengths.values())
     slot = {number: place for place, number in enumerate(numbers)}
     before = prefix[0][0].shape[2] if prefix else 0
     layers, states = [], None
-    for group in tries.batches(wave, engine.budget()):
+    for group in tries.batches(found, engine.budget()):
         hidden, cache = engine.run(group, prefix, keep=True)
         owners = [(row, number, path) for row, trie in enumerate(group) for number, path in trie.paths]
         index = torch.zeros(len(owners), width, dtype=torch.long)
@@ -91,62 +66,42 @@ def _read(engine, wave, sequences, prefix, new: int):
         if states is None:
             states = hidden.new_zeros(len(numbers), hidden.shape[-1])
             for layer in cache.layers:
-                shape = (len(numbers), layer.keys.shape[1], width + new, layer.keys.shape[3])
+                shape = (len(numbers), layer.keys.shape[1], width + new + 1, layer.keys.shape[3])
                 layers.append((layer.keys.new_zeros(shape), layer.values.new_zeros(shape)))
         states[slots] = hidden[rows, last]
         for (keys, values), layer in zip(layers, cache.layers, strict=True):
             # Indices on both sides of a slice put their own dimensions first: (sequences, width, heads, size).
             keys[slots, :, :width] = layer.keys[rows[:, None], :, index].transpose(1, 2)
             values[slots, :, :width] = layer.values[rows[:, None], :, index].transpose(1, 2)
-    cache = Cache(layers=[_Slots(keys, values, width) for keys, values in layers])
     padding = torch.tensor([width - lengths[number] for number in numbers], device=engine.device)
-    return numbers, states, cache, padding
+    return numbers, states, Wave(engine, layers, padding, width)
 
 
-def _next(engine, states):
-    """Return the most likely next token of each hidden state."""
-    step = engine.head_rows()
-    parts = [
-        engine.parts.head(states[start : start + step]).float().argmax(-1) for start in range(0, len(states), step)
-    ]
-    return torch.cat(parts)
-
-
-def _write(engine, numbers, states, cache, padding, new: int, done) -> dict[int, list[int]]:
+def _write(engine, numbers, states, wave, new: int, done) -> dict[int, list[int]]:
     """Continue every sequence of a wave and return its new tokens.
 
     ``done(tokens)`` says whether a sequence needs no more of them.
     """
-    width = cache.layers[0].used
-    tokens = _next(engine, states)[:, None]
-    written, finished = tokens, {}
+    tokens = following(engine, states)
+    written = tokens.new_zeros(len(numbers), new)
+    finished, over = {}, set()
     for count in range(1, new + 1):
+        written[:, count - 1] = tokens
         if count == new or count % _LOOK_EVERY == 0:
-            texts = written.tolist()
-            over = [count == new or done(text) for text in texts]
-            finished |= {numbers[place]: texts[place] for place, end in enumerate(over) if end}
-            if all(over):
+            for place, text in enumerate(written[:, :count].tolist()):
+                if place not in over and (count == new or done(text)):
+                    finished[numbers[place]] = text
+                    over.add(place)
+            if len(over) == len(numbers):
                 break
-            if sum(over) >= len(over) // 4 and any(over):
-                kept = torch.tensor([place for place, end in enumerate(over) if not end], device=engine.device)
-                numbers = [numbers[place] for place in kept.tolist()]
-                tokens, written, padding = tokens[kept], written[kept], padding[kept]
-                for layer in cache.layers:
-                    layer.select(kept)
-        # The token just written sits at this place of the padded row.
-        place = width + count - 1
-        order = torch.arange(place + 1, device=engine.device)
-        visible = (order[None, :] >= padding[:, None])[:, None, None, :]
-        positions = (place - padding)[:, None]
-        hidden = engine.parts.trunk(
-            input_ids=tokens,
-            position_ids=positions,
-            attention_mask=engine.masks(visible, positions, order[None, :] - padding[:, None]),
-            past_key_values=cache,
-            use_cache=True,
-        ).last_hidden_state
-        tokens = _next(engine, hidden[:, -1])[:, None]
-        written = torch.cat([written, tokens], dim=1)
+            # To record the step anew takes as long as many steps of a recorded one.
+            if len(over) >= len(numbers) / (2 if wave.recorded else 4):
+                left = [place for place in range(len(numbers)) if place not in over]
+                kept = torch.tensor(left, device=engine.device)
+                numbers, over = [numbers[place] for place in left], set()
+                tokens, written = tokens[kept], written[kept]
+                wave.select(kept)
+        tokens = wave.step(tokens, new - count)
     return finished
 
 
@@ -176,7 +131,10 @@ def generate(engine, sequences, tokenizer, new: int, stop, progress=None) -> tup
         return tokenizer.decode(tokens[:length], skip_special_tokens=True)
 
     def done(tokens):
-        return any(token in endings for token in tokens) or any(string in text_of(tokens) for string in stop)
+        if any(token in endings for token in tokens):
+            return True
+        text = text_of(tokens)
+        return any(string in text for string in stop)
 
     result = [""] * len(sequences)
     kind = engine.device.type
@@ -184,7 +142,7 @@ def generate(engine, sequences, tokenizer, new: int, stop, progress=None) -> tup
     with torch.inference_mode():
         prefix = engine.prefix(sequences[0].tokens[:skip])
         found = tries.rows(sequences, skip, _WIDEST[kind])
-        room, more = _cache_tokens(engine), engine.parts.lead_length + new
+        room, more = _cache_tokens(engine), engine.parts.lead_length + new + 1
         most = _MOST_CPU_ROWS if kind == "cpu" else max(256, _MOST_GPU_VALUES // engine.config.hidden_size)
         for wave in _waves(found, sequences, room, most, more):
             for number, tokens in _write(engine, *_read(engine, wave, sequences, prefix, new), new, done).items():

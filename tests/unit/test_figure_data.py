@@ -193,7 +193,7 @@ def test_what_is_missing_stands_below_the_figures():
     comparisons = pd.DataFrame([row("base", tuned(), "untuned", "low")])
     words = text(figure_by_rank.draw(found, scores, comparisons, SPEC))
     assert "one rank only; one precision only" in words and "1 seed a setting" in words
-    assert "95 % interval" in words and "n = 100 items" in words and "A caveat." in words and "chance 33 %" in words
+    assert "95 % interval" in words and "n = 100 items" in words and "A caveat." in words and "chance (33 %)" in words
     assert "lora" not in words
     words = text(figure_by_bits.draw(found, scores, comparisons, SPEC))
     assert "a second precision" in words

@@ -43,27 +43,18 @@ def chance_line(axes, chance: float) -> None:
     if chance != chance:
         return
     low, high = axes[0].get_ylim()
-    near = chance > low - 0.5 * (high - low)
-    if not near:
-        # Room for the words below the lowest interval.
-        low -= 0.1 * (high - low)
-        axes[0].set_ylim(low, high)
-    for panel in axes:
-        if near:
-            panel.axhline(chance, color=plots.GUIDE, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
-    words = f"chance {chance:.0f} %" if near else f"chance {chance:.0f} % lies below"
-    place = (0.99, chance) if near else (0.99, low)
+    if chance > low - 0.5 * (high - low):
+        for panel in axes:
+            label = f"chance ({chance:.0f} %)"
+            panel.axhline(chance, color=plots.GUIDE, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0, label=label)
+        return
+    # Room for the words below the lowest interval.
+    low -= 0.1 * (high - low)
+    axes[0].set_ylim(low, high)
     axes[0].annotate(
-        words,
-        place,
-        xycoords=("axes fraction", "data"),
-        xytext=(0, 2.5),
-        textcoords="offset points",
-        fontsize=6,
-        color=plots.GUIDE,
-        ha="right",
-        bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.6},
-    )
+        f"chance {chance:.0f} % lies below", (0.99, low), xycoords=("axes fraction", "data"), xytext=(0, 2.5),
+        textcoords="offset points", fontsize=6, color=plots.GUIDE, ha="right",
+    )  # fmt: skip
 
 
 def marks(panel, x, part, *, colour, marker: str, filled, label: str | None = None, line: str = "-") -> None:

@@ -64,9 +64,9 @@ def _log_likelihoods(engine, hidden, places, judged):
 def _normalisers(head, states):
     """Return the logarithm of the sum of all exponentiated logits of each state, fp32, shape (states,)."""
     if states.device.type == "cuda":
-        # One kernel reads the bf16 logits and adds up in fp32; logsumexp would write and read them five times.
-        logits = head(states)
-        return logits[:, 0].float() - logits.log_softmax(-1, dtype=torch.float32)[:, 0]
+        from maple import softmax_kernels
+
+        return softmax_kernels.normalisers(head(states))
     # On a CPU the output layer is applied to a part of the vocabulary at a time: the logits then stay in the cache.
     largest = states.new_full((len(states), 1), -torch.inf, dtype=torch.float32)
     total = torch.zeros_like(largest)

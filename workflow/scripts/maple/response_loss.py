@@ -31,6 +31,36 @@ def _rows(head, device, most: dict[str, int]) -> int:
     return max(1, min(most[device.type], _LOGITS_BYTES // (4 * head.weight.shape[0])))
 
 
+def _summed_loss(logits, labels):
+    """Return the summed cross-entropy (fp64, nats) and, on a GPU, the normalisers of the logits, else ``None``."""
+    if logits.device.type != "cuda":
+        return torch.nn.functional.cross_entropy(logits.float(), labels, reduction="sum").double(), None
+    from maple import softmax_kernels
+
+    normalisers = softmax_kernels.normalisers(logits)
+    own = logits.gather(1, labels[:, None])[:, 0].float()
+    return (normalisers - own).double().sum(), normalisers
+
+
+@torch.no_grad()
+def _in_place(head, states, labels, scale: float):
+    """Return what :func:`_head_loss` does, on a GPU, the gradient of the logits written over the logits."""
+    from maple import softmax_kernels
+
+    logits = head(states)
+    loss, normalisers = _summed_loss(logits, labels)
+    softmax_kernels.to_gradient(logits, normalisers, labels, scale)
+    return loss, logits @ head.weight
+
+
+def _by_autograd(head, states, labels, scale: float, trained: list):
+    """Return what :func:`_head_loss` does, and add to the gradients of a trained output layer."""
+    part = states.detach().requires_grad_()
+    loss = torch.nn.functional.cross_entropy(head(part).float(), labels, reduction="sum")
+    torch.autograd.backward(loss * scale, inputs=[part, *trained])
+    return loss.detach().double(), part.grad
+
+
 def _head_loss(head, states, labels, scale: float):
     """Return the summed cross-entropy (fp64, nats) and its scaled gradient with respect to the states.
 
@@ -49,11 +79,11 @@ def _head_loss(head, states, labels, scale: float):
     step = _rows(head, states.device, _TRAINED_HEAD_ROWS if trained else _HEAD_ROWS)
     for start in range(0, len(states), step):
         rows = slice(start, start + step)
-        part = states[rows].detach().requires_grad_()
-        loss = torch.nn.functional.cross_entropy(head(part).float(), labels[rows], reduction="sum")
-        torch.autograd.backward(loss * scale, inputs=[part, *trained])
-        gradient[rows] = part.grad
-        total += loss.detach().double()
+        if trained or states.device.type != "cuda":
+            loss, gradient[rows] = _by_autograd(head, states[rows], labels[rows], scale, trained)
+        else:
+            loss, gradient[rows] = _in_place(head, states[rows], labels[rows], scale)
+        total += loss
     return total, gradient
 
 
@@ -74,6 +104,5 @@ def summed(parts: Parts, batch: DeviceBatch):
     total = torch.zeros((), dtype=torch.float64, device=states.device)
     for start in range(0, len(states), step):
         rows = slice(start, start + step)
-        logits = parts.head(states[rows]).float()
-        total += torch.nn.functional.cross_entropy(logits, batch.labels[rows], reduction="sum").double()
+        total += _summed_loss(parts.head(states[rows]), batch.labels[rows])[0]
     return total

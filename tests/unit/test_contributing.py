@@ -27,7 +27,7 @@ def test_hooks_run_offline_with_tools_of_the_lock():
 
 
 def test_files_that_documents_point_to_exist():
-    for document in [ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]:
+    for document in [*ROOT.glob("*.md"), ROOT / "config/README.md", *(ROOT / "docs").rglob("*.md")]:
         text = document.read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)[^)]*\)", text):
             assert (document.parent / target).exists(), f"{document}: {target}"

@@ -193,7 +193,7 @@ class Plan:
 
 def show(plan: Plan, devices: int, cores: int) -> None:
     """Print the plan."""
-    from maple import costs
+    from maple import costs, words
 
     unit = "GPU-hours" if plan.on_gpu else "job-hours on the CPU"
     print(f"{'rule':<32}{'to run':>8}{'kept':>8}   {unit}")
@@ -205,7 +205,7 @@ def show(plan: Plan, devices: int, cores: int) -> None:
     total = sum(plan.seconds.values()) / 3600
     scratch = devices * max((costs.scratch_bytes(plan.study, job) for job in plan.heavy), default=0)
     size = sum(plan.disk.values()) + plan.models_disk
-    where = f"{devices} GPUs" if plan.on_gpu else "this machine, one job at a time"
+    where = words.count(devices, "GPU") if plan.on_gpu else "this machine, one job at a time"
     jobs = f"{len(plan.jobs)} job" + "s" * (len(plan.jobs) != 1)
     print(f"\n{jobs}; {total:,.1f} {unit}; {hours(plan.wall(devices, cores))} on {where}")
     print(f"disk: {gigabytes(size)}, and up to {gigabytes(scratch)} of scratch while it runs")

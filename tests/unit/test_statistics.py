@@ -53,6 +53,16 @@ def test_difference_interval_by_hand():
     assert low < 0 < high
 
 
+def test_many_small_gains_against_a_few_large_losses_are_no_gain():
+    # Ties that are won (a third of a credit each) and answers that are lost: the mean is below zero, and by chance.
+    ties = np.array([1 / 3] * 30 + [-1] * 11 + [0] * 60)
+    assert ties.mean() < 0 and statistics.mcnemar(ties) < 0.005
+    names, p = statistics.paired_test(np.stack([ties, column(30, 11, 60), np.zeros(101)], axis=1))
+    assert list(names) == ["sign flips", "exact McNemar", "exact McNemar"]
+    assert list(p) == [statistics.sign_flip(ties), statistics.mcnemar(column(30, 11, 60)), 1.0]
+    assert p[0] > 0.5
+
+
 def test_mcnemar_is_statsmodels_exact_test():
     pairs = [(5, 12), (0, 0), (9, 9), (1, 0), (300, 240)]
     found = statistics.mcnemar(np.stack([column(won, lost, 600 - won - lost) for won, lost in pairs], axis=1))

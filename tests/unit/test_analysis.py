@@ -147,6 +147,34 @@ def test_rank_is_judged_only_from_three_seeds():
     )
 
 
+def judged(systems, cells=LANGUAGES, values=None):
+    adapters = adapters_of(systems)
+    values = np.random.default_rng(0).normal(0, 0.02, (len(adapters), len(cells))) if values is None else values
+    found = changed(adapters, values, [("xnli", code, joshi) for code, _, joshi in cells], 0.01)
+    rows = effects.fit(found)
+    claims = hypotheses.judge(found, rows, pd.DataFrame(), "xnli")
+    return {row["claim"]: row["evidence"] for row in claims}, {(row["term"], row["group"]): row for row in rows}
+
+
+def test_what_is_undecided_says_what_it_lacks():
+    three = [System("m", bits, "d", "lora", rank, 0) for bits, rank in ((16, 8), (16, 16), (4, 8))]
+    claims, rows = judged(three)
+    # Three adapters for mean, rank and bits: none is left to tell the spread from.
+    assert rows["finetuning", "all"]["evidence"] == "3 adapters, as many as coefficients; more are needed"
+    assert claims["d"].startswith("2 languages; 3 are needed; low-resource ")
+    assert claims["a: rank"].startswith("1 seed a setting; 3 are needed; ")
+    assert claims["a: rank"].endswith(" points (no interval) per doubling of the rank in 2 low-resource languages")
+    claims, _ = judged(three, [part for part in LANGUAGES if part[2] > 2])
+    assert (claims["a: rank"], claims["d"]) == ("no low-resource language", "no low-resource language")
+    assert judged(three[:2])[0]["a: bits"] == "no two values of bits"
+    assert judged(three[1:])[0]["a: bits"] == "this grid does not vary it apart from others"
+
+
+def test_settings_of_unequal_seeds_are_not_said_to_be_alike():
+    seeds = [System("m", 16, "d", "lora", rank, seed) for rank, seed in ((8, 0), (16, 0), (16, 1), (16, 2))]
+    assert judged(seeds)[1]["rank", "all"]["evidence"] == "1 seed in some settings; 3 are needed"
+
+
 def test_claims_about_all_parts_and_about_some():
     assert hypotheses.all_of([0.01, 0.2]) == (0.2, 1.0)
     assert hypotheses.all_of([0.99, 0.2])[1] == pytest.approx(0.02)

@@ -99,6 +99,11 @@ def test_items_alone_give_a_normal_test():
     assert result.p == pytest.approx(2 * stats.norm.sf(3)) and result.low == pytest.approx(0.03 - 1.96 * 0.01, abs=1e-6)
 
 
+def test_an_estimate_that_nothing_moves_has_no_interval():
+    found = variance.combine([0.1, 0.1], np.array([0.0, 0.01]))
+    assert found.p[0] == 1.0 and np.isnan([found.low[0], found.high[0]]).all() and found.low[1] < 0.1 < found.high[1]
+
+
 def test_units_alone_give_students_test():
     values = np.array([0.01, 0.04, 0.03, 0.02])
     result = variance.combine(values.mean(), 0.0, [variance.Spread(values.var(ddof=1) / 4, 0.0, 3)])

@@ -34,7 +34,9 @@ def test_a_real_effect_of_rank_is_said_with_its_interval():
         over_seeds("rank", system(4, 64), system(4, 8), 0.01, 0.6),
     ]
     found = best(study(scores(CELLS), compared, rows))
-    assert found.answer == "rank: the higher in 1 of 2 comparisons; precision: not varied"
+    assert found.answer == (
+        "rank: the higher in 1 of 2 comparisons, over all adapters the higher in all languages; precision: not varied"
+    )
     assert sentence(found, "XNLI, change") == (
         "XNLI, change of finetuning's gain per doubling of the rank: all languages +1.20 points (+0.90 to +1.50), "
         "positive (adjusted p < 0.001); low-resource −0.40 points (−0.70 to −0.10), undecided (adjusted p = 0.20)."
@@ -56,6 +58,10 @@ def test_what_the_answer_says_is_not_repeated_in_every_sentence():
         "low-resource +2.00 points (+1.70 to +2.30)."
     )
     both = rows + [row | {"term": "rank"} for row in rows]
+    helps = [effect("rank", "all", 0.002), effect("rank", "low", 0.02, "positive", 0.01)]
+    assert best(study(scores(CELLS), effects=helps)).answer.startswith(
+        "rank: undecided in single comparisons, over all adapters the higher in low-resource languages;"
+    )
     assert best(study(scores(CELLS), effects=both)).answer == f"rank and precision: undecided ({lacks})"
     compared = [over_seeds("bits", RANK8, system(4, 8), 0.03, 0.9, seeds=2)]
     assert "undecided (2 seeds a setting; 3 are needed)" in best(study(scores(CELLS), compared)).answer
@@ -259,7 +265,7 @@ def test_unparsed_answers_and_chance():
         "XNLI: 5 of 6 cells above chance (33.3 %).",
         "XQuAD: 5.0 % of the generated answers could not be parsed and count as wrong; the most are 10.0 %, Tiny, "
         "16-bit, LoRA rank 8, Swahili.",
-        "Above chance: the cell's own interval is. Of cells that are guesses about 2.5 % would be so, here 0.",
+        "A cell is above chance if its interval is; of mere guesses 2.5 % would be, here 0.",
     ]
     guessed = findings.trust(scores({BASE: (0.3, 0.3)}))
     assert guessed.answer.startswith("none of 2 cells") and guessed.sentences[0].startswith("XNLI: none of 2 cells")

@@ -43,9 +43,10 @@ def resources(tables: Tables) -> Finding:
         sentences.append(f"{scope}, mean change over adapters: {'; '.join(words)}.")
     if not sentences:
         return Finding(question, "nothing was finetuned", ["No adapter has been scored."])
-    answers = [f"{names[name]}: {side(found[name], 'gain', 'lose')}" for name in ("low", "high")]
+    low, high = (side(found[name], "gain", "lose") for name in ("low", "high"))
     sentences.append("Low-resource are classes 0 to 2 of Joshi et al. 2020, high-resource 4 and 5.")
-    return Finding(question, "; ".join(answers), sentences)
+    answer = f"both: {low}" if low == high else f"low-resource: {low}; high-resource: {high}"
+    return Finding(question, answer, sentences)
 
 
 def english(tables: Tables) -> Finding:
@@ -122,7 +123,6 @@ def trust(scores) -> Finding:
         above = int((known["low"] > known["chance"]).sum())
         answer = f"{some(above)} of {count(len(known), 'cell')} (a system in a language) above chance"
         sentences.append(
-            "Above chance: the cell's own interval is. Of cells that are guesses about 2.5 % would be so, here "
-            f"{len(known) * 0.025:.0f}."
+            f"A cell is above chance if its interval is; of mere guesses 2.5 % would be, here {len(known) * 0.025:.0f}."
         )
     return Finding("How far can the scores be trusted?", answer, sentences)

@@ -33,7 +33,9 @@ def real(tables: Tables) -> Finding:
             said = [f"{where} {outcome(rows, first)}" for where, rows in levels.items() if len(rows)]
             if said:
                 sentences.append(f"{what}{f' ({about})' if over_seeds else ''}: {'; '.join(said)}.")
-    decided = table[table["verdict"].isin(["better", "worse"]) & (group | (table["kind"] == "base"))]
+    # What is said over seeds stands in place of what is said of each seed.
+    single = over_seeds & (table["about"] == ADAPTERS) & table["rank"].notna()
+    decided = table[table["verdict"].isin(["better", "worse"]) & (group | (table["kind"] == "base")) & ~single]
     largest = decided.reindex(decided["difference"].abs().sort_values(ascending=False, kind="stable").index)
     # Each pair where it differs most: means over groups of languages overlap.
     largest = largest.drop_duplicates(["benchmark", "about", "system", "against"])

@@ -4,7 +4,7 @@ from maple.benchmarks import DECLARED
 from maple.findings_differences import PAIRS
 from maple.pairs import ADAPTERS, FEWEST_SEEDS, SETTINGS
 from maple.question import Finding, Tables
-from maple.verdicts import coefficient, coefficients, compared, lacking, leading, outcome, together, turned
+from maple.verdicts import coefficient, coefficients, compared, lacking, leading, outcome, side, together, turned
 from maple.words import count, listed, percent, points
 
 _SETTING = ["model", "bits", "data", "method", "rank"]
@@ -16,28 +16,40 @@ def best(tables: Tables) -> Finding:
     """Return which rank and precision is best."""
     sentences, answers = [], {}
     for term, noun in (("rank", "rank"), ("bits", "precision")):
-        scopes = [(scope, rows, coefficient(rows, term, "all")) for scope, rows in leading(tables.effects)]
-        estimated = [row for *_, row in scopes if row is not None]
-        means = _means(tables.comparisons, term)
-        tuned = means[means["rank"].notna()]
-        over_seeds = tuned[tuned["about"] == SETTINGS]
-        if not estimated and means.empty:
-            sentences.append(f"The {noun} cannot be judged: this grid does not vary it by itself.")
-            answers.setdefault("not varied", []).append(noun)
-            continue
-        answer = "compared on untuned bases only"
-        if estimated or len(tuned):
-            answer = _side(over_seeds) or _undecided(over_seeds if len(over_seeds) else tuned, estimated)
+        answer, said = _of_term(tables, term, noun)
         answers.setdefault(answer, []).append(noun)
-        sentences += _tally(over_seeds, term)
-        for scope, rows, row in scopes:
-            low = coefficient(rows, term, "low")
-            parts = [("all languages", row), ("low-resource", low)]
-            said = coefficients([part for part in parts if part[1] is not None], answer) if row is not None else ""
-            if said:
-                sentences.append(f"{scope}, change of finetuning's gain per doubling of the {term}: {said}.")
+        sentences += said
     answer = "; ".join(f"{listed(nouns)}: {words}" for words, nouns in answers.items())
     return Finding("Which rank and precision is best?", answer, sentences + highest(tables))
+
+
+def _of_term(tables: Tables, term: str, noun: str) -> tuple[str, list[str]]:
+    """Return what is said of rank or precision: a short answer and the sentences behind it."""
+    scopes = leading(tables.effects)
+    alls, lows = ([coefficient(rows, term, group) for _, rows in scopes] for group in ("all", "low"))
+    estimated = [row for row in alls if row is not None]
+    means = _means(tables.comparisons, term)
+    tuned = means[means["rank"].notna()]
+    if not estimated and means.empty:
+        return "not varied", [f"The {noun} cannot be judged: this grid does not vary it by itself."]
+    if not estimated and tuned.empty:
+        return "compared on untuned bases only", []
+    over_seeds = tuned[tuned["about"] == SETTINGS]
+    answer = _winner(over_seeds) or _undecided(over_seeds if len(over_seeds) else tuned, estimated)
+    sentences = _tally(over_seeds, term)
+    for (scope, _), row, low in zip(scopes, alls, lows, strict=True):
+        parts = [part for part in (("all languages", row), ("low-resource", low)) if part[1] is not None]
+        if parts:
+            said = coefficients(parts, answer)
+            sentences.append(f"{scope}, change of finetuning's gain per doubling of the {term}: {said}.")
+    # The model of all adapters sees what single comparisons do not.
+    places = {"all languages": alls, "low-resource languages": lows}
+    sides = {place: side(rows, "the higher", "the lower") for place, rows in places.items()}
+    seen = [f"{which} in {place}" for place, which in sides.items() if which != "undecided"]
+    if seen:
+        single = " in single comparisons" if answer == "undecided" else ""
+        answer += f"{single}, over all adapters {listed(seen)}"
+    return answer, sentences
 
 
 def _means(comparisons, kind: str):
@@ -45,15 +57,15 @@ def _means(comparisons, kind: str):
     return comparisons[(comparisons["kind"] == kind) & (comparisons["language"] == "all")]
 
 
-def _side(rows) -> str:
+def _winner(rows) -> str:
     """Return which side of comparisons of settings wins: those that are decided must agree; empty if none is."""
     decided = rows[rows["verdict"] != "undecided"]
     if decided.empty:
         return ""
     if decided["verdict"].nunique() > 1:
         return "it depends on the setting"
-    side = {"better": "higher", "worse": "lower"}[decided["verdict"].iloc[0]]
-    return f"the {side} in {len(decided):,} of {count(len(rows), 'comparison')}"
+    which = {"better": "higher", "worse": "lower"}[decided["verdict"].iloc[0]]
+    return f"the {which} in {len(decided):,} of {count(len(rows), 'comparison')}"
 
 
 def _undecided(rows, estimated: list) -> str:
@@ -171,11 +183,13 @@ def quantisation(tables: Tables, notes: list[str] = ()) -> Finding:
         return Finding(question, "not varied", ["No system was evaluated at two precisions."])
     bases = rows[rows["rank"].isna() & (rows["about"] == ADAPTERS)]
     sentences = [_widest(part) for _, part in bases.groupby("model", sort=False)]
+    tuned = [rows[rows["rank"].notna() & (rows["about"] == about)] for about in (ADAPTERS, SETTINGS)]
+    sentences += [part for own in tuned for part in _tally(own, "bits")]
     answers = [f"untuned bases: {_more_bits(bases)}"] if len(bases) else []
-    for about, whose in ((ADAPTERS, "these adapters"), (SETTINGS, "adapters over seeds")):
-        own = rows[rows["rank"].notna() & (rows["about"] == about)]
-        sentences += _tally(own, "bits")
-        answers += [f"{whose}: {_more_bits(own)}"] if len(own) else []
+    if len(tuned[1]):
+        answers.append(f"adapters over seeds: {_more_bits(tuned[1])}")
+    elif len(tuned[0]):
+        answers.append(f"these adapters: {_more_bits(tuned[0])}")
     return Finding(question, "; ".join(answers), [*sentences, *notes])
 
 

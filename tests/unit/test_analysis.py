@@ -6,10 +6,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import tables
 from scipy import stats
 from workspace import ROOT, TINY
 
-from maple import comparisons, config, design, effects, gaps, groups, hypotheses, latex, references
+from maple import comparisons, config, design, effects, gaps, groups, hypotheses, latex, paper, references
 from maple.errors import UserError
 from maple.item_tables import Items
 from maple.pairs import SETTINGS, pairs
@@ -323,6 +324,20 @@ def test_latex_escapes_what_it_must():
     text = latex.table([("l", "A_b"), ("r", "%")], [["x", latex.number(-0.0123, sign=True)]], "100 %", "tab:x")
     assert r"A\_b & \% \\" in text and r"x & $-1.2$ \\" in text and r"\caption{100 \%}" in text
     assert latex.number(float("nan")) == "--" and latex.probability(0.0004) == "$<$0.001"
+
+
+def test_bases_stay_in_the_table_of_precisions_where_adapters_have_seeds():
+    base, four = tables.system(), tables.system(bits=4)
+    rows = [tables.comparison("bits", base, four, "all")]
+    for seed in (0, 1):
+        first, second = tables.system(rank=8, seed=seed), tables.system(bits=4, rank=8, seed=seed)
+        rows.append(tables.comparison("bits", first, second, "all"))
+    rows.append(rows[-1] | {"about": SETTINGS, "seeds": 2, "seed": None, "system": "a setting", "against": "another"})
+    rows[-1] |= {"label": "Over seeds", "against_label": "the same at 4 bit"}
+    text = paper.comparisons(pd.DataFrame(rows).assign(english=0.0, data_source="local"), [])
+    pairs = [line.split(" & ")[0] for line in text.splitlines() if " vs " in line]
+    assert pairs == ["Tiny, 16-bit, untuned vs Tiny, 4-bit, untuned", "Over seeds vs the same at 4 bit"]
+    assert "precisions, these systems; settings, over seeds." in text
 
 
 def test_the_config_readme_names_the_columns_of_references():

@@ -171,6 +171,16 @@ def test_what_is_undecided_says_what_it_lacks():
     assert judged(three[1:])[0]["a: bits"] == "this grid does not vary it apart from others"
 
 
+def test_gaps_that_cannot_be_tested_say_why():
+    gap = {"larger": True, "counted": True, "why_not": "", "difference": -0.1, "p": 0.01, "seeds": 3, "p_gap": 0.04}
+    table = pd.DataFrame([gap, gap])
+    assert hypotheses._gap(table)["evidence"] == (
+        "0 of 2 gaps to larger models closed by the estimate; none is sure after Holm's correction"
+    )
+    assert hypotheses._gap(table.assign(seeds=1))["evidence"].endswith("; 3 seeds a setting are needed")
+    assert hypotheses._gap(table.assign(p_gap=0.001))["evidence"].endswith("; 2 tested")
+
+
 def test_settings_of_unequal_seeds_are_not_said_to_be_alike():
     seeds = [System("m", 16, "d", "lora", rank, seed) for rank, seed in ((8, 0), (16, 0), (16, 1), (16, 2))]
     assert judged(seeds)[1]["rank", "all"]["evidence"] == "1 seed in some settings; 3 are needed"

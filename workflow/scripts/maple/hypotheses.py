@@ -67,8 +67,10 @@ def _gap(gaps) -> dict:
     for why, part in larger[~larger["counted"]].groupby("why_not"):
         words += f"; {len(part):,} not counted: {why}"
     if tested.empty:
-        few = len(open_gaps) and open_gaps["seeds"].max() < FEWEST_SEEDS
-        return {"evidence": words + (f"; {FEWEST_SEEDS} seeds a setting are needed" if few else "")}
+        if len(open_gaps):
+            few = open_gaps["seeds"].max() < FEWEST_SEEDS
+            words += f"; {FEWEST_SEEDS} seeds a setting are needed" if few else "; none is sure after Holm's correction"
+        return {"evidence": words}
     one_sided = [above({"p": row.p, "estimate": row.difference}) for row in tested.itertuples()]
     return {"parts": any_of(one_sided), "evidence": f"{words}; {len(tested):,} tested"}
 

@@ -14,6 +14,7 @@ from maple import (
     figure_english_forgetting,
     figure_gap_to_references,
     gap_shares,
+    group_panels,
     group_scores,
     plots,
 )
@@ -198,6 +199,18 @@ def test_what_is_missing_stands_below_the_figures():
     assert "lora" not in words
     words = text(figure_by_bits.draw(found, scores, comparisons, SPEC))
     assert "a second precision" in words
+
+
+def test_bars_are_named_where_some_settings_have_seeds_and_others_none():
+    systems = [System("m", 16), tuned(rank=64), *(tuned(seed=seed) for seed in (0, 1, 2))]
+    scores = table(systems, lambda system, code: 0.5)
+    found = group_scores.scored(scores, resampled(scores))
+    frame, groups = group_scores.frame(found, scores), group_scores.groups_of(found.languages)
+    said = group_panels.intervals(frame, groups, [100])
+    assert "over 3 seeds (t)" in said[0] and "of systems without several seeds: Wilson's interval." in said[0]
+    assert said[1].startswith("1 seed a setting")
+    one = frame[frame["seeds"] < 2]
+    assert group_panels.intervals(one, groups, [100])[0].endswith(" Single languages: Wilson's interval.")
 
 
 def test_bases_alone_are_drawn_by_bits():

@@ -63,6 +63,13 @@ def test_many_small_gains_against_a_few_large_losses_are_no_gain():
     assert p[0] > 0.5
 
 
+def test_gains_and_losses_of_unequal_sizes_that_cancel_are_not_called_a_difference():
+    drawn = np.random.default_rng(0).choice([1 / 3, -1, 0], p=[0.3, 0.1, 0.6], size=(200, 2000))
+    _, p = statistics.paired_test(drawn)
+    # Exact: the mean is zero. McNemar's test, which counts, is sure of a gain.
+    assert (p < 0.05).mean() < 0.06 and (statistics.mcnemar(drawn) < 0.05).mean() > 0.9
+
+
 def test_mcnemar_is_statsmodels_exact_test():
     pairs = [(5, 12), (0, 0), (9, 9), (1, 0), (300, 240)]
     found = statistics.mcnemar(np.stack([column(won, lost, 600 - won - lost) for won, lost in pairs], axis=1))

@@ -208,7 +208,7 @@ def test_bars_are_named_where_some_settings_have_seeds_and_others_none():
     frame, groups = group_scores.frame(found, scores), group_scores.groups_of(found.languages)
     said = group_panels.intervals(frame, groups, [100])
     assert "over 3 seeds (t)" in said[0] and "of systems without several seeds: Wilson's interval." in said[0]
-    assert said[1].startswith("1 seed a setting")
+    assert said[1].startswith("1 seed in some settings: ")
     one = frame[frame["seeds"] < 2]
     assert group_panels.intervals(one, groups, [100])[0].endswith(" Single languages: Wilson's interval.")
 
@@ -241,7 +241,11 @@ def test_english_is_of_settings_where_there_are_seeds_and_of_adapters_elsewhere(
     assert sorted(dots["difference"]) == [-0.03, -0.01]
     # Two seeds of one rank and one of the other: both kinds of bars are named.
     said = figure_english_forgetting.notes([settings], SPEC)
-    assert "items and seeds" in said[0] and "Of one seed alone: over items" in said[0] and said[1].startswith("1 seed")
+    assert (
+        "items and seeds" in said[0]
+        and "Of one seed alone: over items" in said[0]
+        and said[1].startswith("1 seed in some")
+    )
 
 
 def test_english_names_its_benchmarks_and_their_items():

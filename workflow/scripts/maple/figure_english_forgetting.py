@@ -134,4 +134,4 @@ def notes(tables: list, spec: dict) -> list[str]:
         f"{bars} Filled: differs from its base on the same items, Holm-adjusted p < 0.05; hollow: undecided. "
         "Left of zero, English was lost."
     )
-    return lines + [plots.few_seeds(seeds[0])] * (seeds[0] < 3) + spec["notes"]
+    return lines + plots.few_seeds(seeds) + spec["notes"]

@@ -104,5 +104,4 @@ def intervals(table, groups: list[Group], counts: list[int]) -> list[str]:
     words = f"Bars: 95 % interval of the mean over {sources}; {items}."
     if any(len(group.places) == 1 for group in groups):
         words += f" Single languages{' of systems without several seeds' if several else ''}: Wilson's interval."
-    lines = [words]
-    return lines + [plots.few_seeds(seeds[0])] if seeds and seeds[0] < 3 else lines
+    return [words, *plots.few_seeds(seeds)]

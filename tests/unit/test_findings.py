@@ -177,14 +177,19 @@ def test_english_counts_adapters_and_names_the_lowest():
     rows = [comparison("base", RANK8, BASE, "en", -0.03, 0.01), comparison("base", RANK64, BASE, "en", 0.01, 0.9)]
     found = findings.english(study(scores(CELLS), rows, [effect("finetuning", "english", -0.01, "negative", 0.02)]))
     assert found.answer == "it lost"
-    assert found.sentences[1] == (
-        "XNLI, adapters against their bases: the adapter is better in none and worse in 1 of 2. The lowest change is "
-        "−3.0 points (−4.0 to −2.0), n = 100, Tiny, 16-bit, LoRA rank 8: worse (adjusted p = 0.010)."
-    )
+    assert found.sentences[1:] == [
+        "Adapters against their bases in English: the adapter is better in none and worse in 1 of 2.",
+        "XNLI: the lowest change is −3.0 points (−4.0 to −2.0), n = 100, Tiny, 16-bit, LoRA rank 8: worse (adjusted "
+        "p = 0.010).",
+    ]
+    other = comparison("base", RANK8, BASE, "en", 0.0, 1.0) | {"benchmark": "xquad"}
+    said = findings.english(study(scores(CELLS), [*rows, other])).sentences
+    assert said[1].startswith("XNLI: the adapter is better in none and worse in 1 of 2; the lowest change is −3.0")
+    assert said[2].startswith("XQuAD: undecided; the lowest change is 0.0 points")
     rows = [comparison("base", one, BASE, "en", 0.0, 1.0) for one in (RANK8, RANK64)]
     assert findings.english(study(scores(CELLS), rows)).sentences == [
-        "XNLI, adapters against their bases: all 2 undecided. The lowest change is 0.0 points (−1.0 to +1.0), n = 100, "
-        "Tiny, 16-bit, LoRA rank 8 and 1 other."
+        "Adapters against their bases in English: all 2 undecided.",
+        "XNLI: the lowest change is 0.0 points (−1.0 to +1.0), n = 100, Tiny, 16-bit, LoRA rank 8 and 1 other.",
     ]
 
 

@@ -62,14 +62,17 @@ def english(tables: Tables) -> Finding:
     effects = [(scope, coefficient(part, "finetuning", "english")) for scope, part in leading(tables.effects)]
     effects = [(scope, row) for scope, row in effects if row is not None]
     sentences = [f"{scope}, mean change over adapters: {coefficients([('English', row)])}." for scope, row in effects]
+    undecided = rows["verdict"].eq("undecided").all()
+    sentences.append(f"Adapters against their bases in English: {outcome(rows, 'the adapter')}.")
     for benchmark, part in rows.groupby("benchmark", sort=False):
         lowest = part[part["difference"] == part["difference"].min()]
         first, others = lowest.iloc[0], len(lowest) - 1
         who = first["label"] + (f" and {count(others, 'other')}" if others else "")
-        verdict = "" if part["verdict"].eq("undecided").all() else f": {compared(first)}"
+        tally = "" if undecided or len(part) == len(rows) else f"{outcome(part, 'the adapter')}; "
+        verdict = "" if undecided else f": {compared(first)}"
         sentences.append(
-            f"{DECLARED[benchmark].name}, adapters against their bases: {outcome(part, 'the adapter')}. The lowest "
-            f"change is {points(first)}, n = {int(first['items']):,}, {who}{verdict}."
+            f"{DECLARED[benchmark].name}: {tally}the lowest change is {points(first)}, n = {int(first['items']):,}, "
+            f"{who}{verdict}."
         )
     return Finding(question, side([row for _, row in effects], "it gained", "it lost"), sentences)
 

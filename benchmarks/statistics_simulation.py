@@ -124,11 +124,11 @@ def scored(plan, study, name: str, resamples: int) -> tuple:
 
 def benchmark(plan, study, name: str, published: float, resamples: int) -> tuple:
     """Return scores, bootstrap, comparisons and gaps of one benchmark."""
-    from maple import comparisons, gaps, statistics
+    from maple import comparisons, gaps
     from maple.references import Reference
 
     items, found, rows = scored(plan, study, name, resamples)
-    table = comparisons.frame(found, items, ("exact McNemar", statistics.mcnemar))
+    table = comparisons.frame(found, items)
     rng, references = np.random.default_rng([plan.seed, 7]), []
     for (code, _, joshi), count in zip(found.languages, found.counts, strict=True):
         score = rng.binomial(count, plan.score(study.adapters[0], name, joshi) + published) / count

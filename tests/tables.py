@@ -7,7 +7,7 @@ import pandas as pd
 
 from maple import languages
 from maple.benchmarks import DECLARED
-from maple.findings import Tables
+from maple.question import Tables
 from maple.systems import System
 
 LABELS = {16: "Tiny, 16-bit", 4: "Tiny, 4-bit"}

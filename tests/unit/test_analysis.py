@@ -6,10 +6,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import tables
 from scipy import stats
 from workspace import ROOT, TINY
 
-from maple import comparisons, config, design, effects, gaps, groups, hypotheses, latex, references, statistics
+from maple import comparisons, config, design, effects, gaps, groups, hypotheses, latex, paper, references
 from maple.errors import UserError
 from maple.item_tables import Items
 from maple.pairs import SETTINGS, pairs
@@ -147,6 +148,44 @@ def test_rank_is_judged_only_from_three_seeds():
     )
 
 
+def judged(systems, cells=LANGUAGES, values=None):
+    adapters = adapters_of(systems)
+    values = np.random.default_rng(0).normal(0, 0.02, (len(adapters), len(cells))) if values is None else values
+    found = changed(adapters, values, [("xnli", code, joshi) for code, _, joshi in cells], 0.01)
+    rows = effects.fit(found)
+    claims = hypotheses.judge(found, rows, pd.DataFrame(), "xnli")
+    return {row["claim"]: row["evidence"] for row in claims}, {(row["term"], row["group"]): row for row in rows}
+
+
+def test_what_is_undecided_says_what_it_lacks():
+    three = [System("m", bits, "d", "lora", rank, 0) for bits, rank in ((16, 8), (16, 16), (4, 8))]
+    claims, rows = judged(three)
+    # Three adapters for mean, rank and bits: none is left to tell the spread from.
+    assert rows["finetuning", "all"]["evidence"] == "3 adapters, as many as coefficients; more are needed"
+    assert claims["d"].startswith("2 languages; 3 are needed; low-resource ")
+    assert claims["a: rank"].startswith("1 seed a setting; 3 are needed; ")
+    assert claims["a: rank"].endswith(" points (no interval) per doubling of the rank in 2 low-resource languages")
+    claims, _ = judged(three, [part for part in LANGUAGES if part[2] > 2])
+    assert (claims["a: rank"], claims["d"]) == ("no low-resource language", "no low-resource language")
+    assert judged(three[:2])[0]["a: bits"] == "no two values of bits"
+    assert judged(three[1:])[0]["a: bits"] == "this grid does not vary it apart from others"
+
+
+def test_gaps_that_cannot_be_tested_say_why():
+    gap = {"larger": True, "counted": True, "why_not": "", "difference": -0.1, "p": 0.01, "seeds": 3, "p_gap": 0.04}
+    table = pd.DataFrame([gap, gap])
+    assert hypotheses._gap(table)["evidence"] == (
+        "0 of 2 gaps to larger models closed by the estimate; none is sure after Holm's correction"
+    )
+    assert hypotheses._gap(table.assign(seeds=1))["evidence"].endswith("; 3 seeds a setting are needed")
+    assert hypotheses._gap(table.assign(p_gap=0.001))["evidence"].endswith("; 2 tested")
+
+
+def test_settings_of_unequal_seeds_are_not_said_to_be_alike():
+    seeds = [System("m", 16, "d", "lora", rank, seed) for rank, seed in ((8, 0), (16, 0), (16, 1), (16, 2))]
+    assert judged(seeds)[1]["rank", "all"]["evidence"] == "1 seed in some settings; 3 are needed"
+
+
 def test_claims_about_all_parts_and_about_some():
     assert hypotheses.all_of([0.01, 0.2]) == (0.2, 1.0)
     assert hypotheses.all_of([0.99, 0.2])[1] == pytest.approx(0.02)
@@ -160,7 +199,7 @@ def test_claims_about_all_parts_and_about_some():
 def over_seeds(systems, means, noise):
     part = scored(systems, means, noise=noise)
     items = {code: Items(None, part.means[:, [place]].T) for place, (code, *_) in enumerate(part.languages)}
-    table = comparisons.correct(comparisons.frame(part, items, ("exact McNemar", statistics.mcnemar)), "XCOPA")
+    table = comparisons.correct(comparisons.frame(part, items), "XCOPA")
     return table[table["about"] == SETTINGS]
 
 
@@ -295,6 +334,20 @@ def test_latex_escapes_what_it_must():
     text = latex.table([("l", "A_b"), ("r", "%")], [["x", latex.number(-0.0123, sign=True)]], "100 %", "tab:x")
     assert r"A\_b & \% \\" in text and r"x & $-1.2$ \\" in text and r"\caption{100 \%}" in text
     assert latex.number(float("nan")) == "--" and latex.probability(0.0004) == "$<$0.001"
+
+
+def test_bases_stay_in_the_table_of_precisions_where_adapters_have_seeds():
+    base, four = tables.system(), tables.system(bits=4)
+    rows = [tables.comparison("bits", base, four, "all")]
+    for seed in (0, 1):
+        first, second = tables.system(rank=8, seed=seed), tables.system(bits=4, rank=8, seed=seed)
+        rows.append(tables.comparison("bits", first, second, "all"))
+    rows.append(rows[-1] | {"about": SETTINGS, "seeds": 2, "seed": None, "system": "a setting", "against": "another"})
+    rows[-1] |= {"label": "Over seeds", "against_label": "the same at 4 bit"}
+    text = paper.comparisons(pd.DataFrame(rows).assign(english=0.0, data_source="local"), [])
+    pairs = [line.split(" & ")[0] for line in text.splitlines() if " vs " in line]
+    assert pairs == ["Tiny, 16-bit, untuned vs Tiny, 4-bit, untuned", "Over seeds vs the same at 4 bit"]
+    assert "precisions, these systems; settings, over seeds." in text
 
 
 def test_the_config_readme_names_the_columns_of_references():

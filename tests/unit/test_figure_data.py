@@ -13,6 +13,8 @@ from maple import (
     figure_by_resource_class,
     figure_english_forgetting,
     figure_gap_to_references,
+    gap_shares,
+    group_panels,
     group_scores,
     plots,
 )
@@ -199,6 +201,18 @@ def test_what_is_missing_stands_below_the_figures():
     assert "a second precision" in words
 
 
+def test_bars_are_named_where_some_settings_have_seeds_and_others_none():
+    systems = [System("m", 16), tuned(rank=64), *(tuned(seed=seed) for seed in (0, 1, 2))]
+    scores = table(systems, lambda system, code: 0.5)
+    found = group_scores.scored(scores, resampled(scores))
+    frame, groups = group_scores.frame(found, scores), group_scores.groups_of(found.languages)
+    said = group_panels.intervals(frame, groups, [100])
+    assert "over 3 seeds (t)" in said[0] and "of systems without several seeds: Wilson's interval." in said[0]
+    assert said[1].startswith("1 seed in some settings: ")
+    one = frame[frame["seeds"] < 2]
+    assert group_panels.intervals(one, groups, [100])[0].endswith(" Single languages: Wilson's interval.")
+
+
 def test_bases_alone_are_drawn_by_bits():
     systems = [System("m", 4), System("m", 16)]
     scores = table(systems, lambda system, code: 0.5)
@@ -225,6 +239,13 @@ def test_english_is_of_settings_where_there_are_seeds_and_of_adapters_elsewhere(
     settings, dots = figure_english_forgetting.changes(comparisons)
     assert sorted(settings["difference"]) == [-0.02, 0.01]
     assert sorted(dots["difference"]) == [-0.03, -0.01]
+    # Two seeds of one rank and one of the other: both kinds of bars are named.
+    said = figure_english_forgetting.notes([settings], SPEC)
+    assert (
+        "items and seeds" in said[0]
+        and "Of one seed alone: over items" in said[0]
+        and said[1].startswith("1 seed in some")
+    )
 
 
 def test_english_names_its_benchmarks_and_their_items():
@@ -318,16 +339,16 @@ def gap(tuned_score, reference, score, flag="", counted=True, closed=0.5, rank=8
 
 def test_a_flagged_score_is_hollow_and_never_the_measure_of_a_gap():
     rows = pd.DataFrame([gap(0.5, "good", 0.6), gap(0.5, "flagged", 0.9, flag="odd", counted=False, closed=0.99)])
-    own = figure_gap_to_references.share(rows)
+    own = gap_shares.share(rows)
     assert (own.reference, own.share, own.low, own.high) == ("good", 0.5, 0.3, 0.7)
-    solid = figure_gap_to_references.references(rows).set_index("reference")["solid"].to_dict()
+    solid = gap_shares.references(rows).set_index("reference")["solid"].to_dict()
     assert solid == {"good": True, "flagged": False}
 
 
 def test_a_score_measured_the_other_way_is_hollow():
     rows = pd.DataFrame([gap(0.5, "other", 0.6, counted=False, scoring="generation")])
-    assert not figure_gap_to_references.references(rows)["solid"].any()
-    own = figure_gap_to_references.share(rows)
+    assert not gap_shares.references(rows)["solid"].any()
+    own = gap_shares.share(rows)
     assert own.reference == "" and np.isnan(own.share) and own.why_not == "measured by generation"
     words = text(figure_gap_to_references.draw({"xnli": rows}, gap_spec()))
     assert "XNLI: for orientation" in words and "no published score counts" in words and "Median" not in words
@@ -346,7 +367,7 @@ def test_the_middle_setting_stands_for_all_and_the_best_counted_score_is_the_goa
         for rank, value in scores.items()
         for name, goal in {"a": 0.6, "b": 0.8}.items()
     ]
-    own = figure_gap_to_references.share(pd.DataFrame(rows))
+    own = gap_shares.share(pd.DataFrame(rows))
     # The lower one of the two in the middle; not the best.
     assert (own.tuned, own.lowest, own.highest, own.reference, own.share) == (0.5, 0.45, 0.7, "b", 0.5)
 
@@ -367,7 +388,7 @@ def test_the_figure_of_gaps_counts_what_was_reached():
     words = text(figure_gap_to_references.draw({"xnli": rows}, gap_spec()))
     assert "XNLI: Model 100 % (2 languages, 50 % to 150 %; 1 reached)" in words
     assert "no published scores for MLQA" in words and "English" in words and "Swahili" in words
-    assert figure_gap_to_references.order(rows) == ["en", "sw"]
+    assert gap_shares.order(rows) == ["en", "sw"]
 
 
 # -- by language, and files -----------------------------------------------------------------------

@@ -9,6 +9,9 @@ from PIL import Image
 from tables import claim, comparison, effect, scores, study, system
 
 from maple import explorer, findings, page, verdicts
+from maple.findings_differences import published, real
+from maple.findings_settings import best, quantisation
+from maple.systems import System
 
 BASE, RANK8, RANK64 = system(), system(rank=8), system(rank=64)
 CELLS = {BASE: (0.50, 0.40), RANK8: (0.51, 0.44), RANK64: (0.52, 0.47)}
@@ -30,23 +33,44 @@ def test_a_real_effect_of_rank_is_said_with_its_interval():
         over_seeds("rank", RANK64, RANK8, 0.03, 0.01),
         over_seeds("rank", system(4, 64), system(4, 8), 0.01, 0.6),
     ]
-    found = findings.best(study(scores(CELLS), compared, rows))
-    assert found.answer == "rank: the higher in 1 of 2 comparisons; precision: not varied"
-    assert sentence(found, "XNLI: per doubling") == (
-        "XNLI: per doubling of the rank, what finetuning gains changes: in the mean over all languages +1.20 points "
-        "(95 % interval +0.90 to +1.50), positive (adjusted p < 0.001); in low-resource ones −0.40 points (95 % "
-        "interval −0.70 to −0.10), undecided (chance could explain it, adjusted p = 0.20)."
+    found = best(study(scores(CELLS), compared, rows))
+    assert found.answer == (
+        "rank: the higher in 1 of 2 comparisons, over all adapters the higher in all languages; precision: not varied"
+    )
+    assert sentence(found, "XNLI, change") == (
+        "XNLI, change of finetuning's gain per doubling of the rank: all languages +1.20 points (+0.90 to +1.50), "
+        "positive (adjusted p < 0.001); low-resource −0.40 points (−0.70 to −0.10), undecided (adjusted p = 0.20)."
+    )
+    assert sentence(found, "Higher ranks") == (
+        "Higher ranks against lower ones, means over all languages (settings, over seeds): the higher rank is better "
+        "in 1 and worse in none of 2."
     )
     assert "The precision cannot be judged: this grid does not vary it by itself." in found.sentences
 
 
-def test_an_effect_that_lacks_seeds_is_undecided_and_says_why():
-    rows = [effect("bits", "all", 0.02, evidence="1 seed a setting; 3 are needed", p_holm=float("nan"))]
-    found = findings.best(study(scores(CELLS), effects=rows))
-    assert found.answer == "rank: not varied; precision: undecided, as there is 1 seed a setting; 3 are needed"
-    assert "undecided (1 seed a setting; 3 are needed)" in sentence(found, "XNLI: per doubling of the bits")
+def test_what_the_answer_says_is_not_repeated_in_every_sentence():
+    lacks = "1 seed a setting; 3 are needed"
+    rows = [effect("bits", group, 0.02, evidence=lacks, p_holm=float("nan")) for group in ("all", "low")]
+    found = best(study(scores(CELLS), effects=rows))
+    assert found.answer == f"rank: not varied; precision: undecided ({lacks})"
+    assert sentence(found, "XNLI, change of finetuning's gain per doubling of the bits") == (
+        "XNLI, change of finetuning's gain per doubling of the bits: all languages +2.00 points (+1.70 to +2.30), "
+        "low-resource +2.00 points (+1.70 to +2.30)."
+    )
+    both = rows + [row | {"term": "rank"} for row in rows]
+    helps = [effect("rank", "all", 0.002), effect("rank", "low", 0.02, "positive", 0.01)]
+    assert best(study(scores(CELLS), effects=helps)).answer.startswith(
+        "rank: undecided in single comparisons, over all adapters the higher in low-resource languages;"
+    )
+    assert best(study(scores(CELLS), effects=both)).answer == f"rank and precision: undecided ({lacks})"
     compared = [over_seeds("bits", RANK8, system(4, 8), 0.03, 0.9, seeds=2)]
-    assert "as there are 2 seeds a setting" in findings.best(study(scores(CELLS), compared)).answer
+    assert "undecided (2 seeds a setting; 3 are needed)" in best(study(scores(CELLS), compared)).answer
+
+
+def test_precisions_of_bases_alone_do_not_want_for_seeds():
+    row = comparison("bits", BASE, system(4), "all", 0.05, 0.01)
+    found = best(study(scores({BASE: (0.5, 0.4), system(4): (0.4, 0.4)}), [row]))
+    assert found.answer == "rank: not varied; precision: compared on untuned bases only"
 
 
 def test_settings_that_contradict_each_other_are_not_averaged():
@@ -54,10 +78,10 @@ def test_settings_that_contradict_each_other_are_not_averaged():
         over_seeds("bits", RANK8, system(4, 8), 0.03, 0.01),
         over_seeds("bits", RANK64, system(4, 64), -0.03, 0.01),
     ]
-    assert findings.best(study(scores(CELLS), compared)).answer.endswith("precision: it depends on the setting")
+    assert best(study(scores(CELLS), compared)).answer.endswith("precision: it depends on the setting")
 
 
-def test_measurements_that_contradict_each_other_are_not_averaged():
+def test_measurements_are_not_averaged():
     other = {"scope": "xquad", "benchmarks": "xquad", "scoring": "generation"}
     rows = [
         effect("finetuning", "low", 0.01, "positive", 0.01),
@@ -65,40 +89,57 @@ def test_measurements_that_contradict_each_other_are_not_averaged():
     ]
     found = findings.resources(study(scores(CELLS), effects=rows))
     assert found.answer == "low-resource: the measurements disagree; high-resource: undecided"
+    # What one measurement decides and the other does not is said of the one.
+    rows[1] = effect("finetuning", "low", -0.01, "undecided", 0.5, **other)
+    found = findings.resources(study(scores(CELLS), effects=rows))
+    assert found.answer == "low-resource: gain by likelihood; high-resource: undecided"
 
 
 def test_the_scope_over_all_benchmarks_of_a_measurement_leads():
     wide = {"scope": "all by likelihood", "benchmarks": "xnli xcopa"}
     rows = [effect("rank", "all", 0.01, "positive", 0.01), effect("rank", "all", 0.001, **wide)]
-    found = findings.best(study(scores(CELLS), effects=rows))
-    assert sentence(found, "XNLI and XCOPA together (by likelihood): per doubling of the rank")
+    found = best(study(scores(CELLS), effects=rows))
+    assert sentence(found, "2 benchmarks by likelihood, change of finetuning's gain per doubling of the rank")
 
 
 def test_the_best_setting_is_compared_with_its_base():
     row = comparison("base", RANK64, BASE, "all", 0.045, 0.01)
-    found = findings.best(study(scores(CELLS), [row]))
+    found = best(study(scores(CELLS), [row]))
     assert sentence(found, "XNLI: Tiny") == (
         "XNLI: Tiny, 16-bit, LoRA rank 64 has the highest mean over 2 languages by the estimate, 49.5 %, before Tiny, "
-        "16-bit, LoRA rank 8, 47.5 %; it differs from its base by +4.5 points (95 % interval +3.5 to +5.5), better "
-        "(adjusted p = 0.010)."
+        "16-bit, LoRA rank 8, 47.5 %; against its base +4.5 points (+3.5 to +5.5), better (adjusted p = 0.010)."
     )
 
 
 def test_the_first_setting_is_compared_with_the_second_where_one_coordinate_differs():
     row = comparison("rank", RANK64, RANK8, "all", 0.02, 0.2)
-    assert "47.5 % (by +2.0 points (95 % interval +1.0 to +3.0), undecided (adjusted p = 0.20))." in sentence(
-        findings.best(study(scores(CELLS), [row])), "XNLI: Tiny"
+    assert "47.5 %, by +2.0 points (+1.0 to +3.0), undecided (adjusted p = 0.20)." in sentence(
+        best(study(scores(CELLS), [row])), "XNLI: Tiny"
     )
     # The lower rank first: the same comparison, turned round.
-    turned = scores({BASE: (0.3, 0.3), RANK8: (0.5, 0.5), RANK64: (0.4, 0.4)})
+    order = scores({BASE: (0.3, 0.3), RANK8: (0.5, 0.5), RANK64: (0.4, 0.4)})
     row = comparison("rank", RANK64, RANK8, "all", -0.1, 0.001)
-    said = sentence(findings.best(study(turned, [row])), "XNLI: Tiny")
-    assert "(by +10.0 points (95 % interval +9.0 to +11.0), better (adjusted p = 0.001))" in said
+    said = sentence(best(study(order, [row])), "XNLI: Tiny")
+    assert ", by +10.0 points (+9.0 to +11.0), better (adjusted p = 0.001)" in said
 
 
 def test_settings_with_equal_means_share_the_first_place():
-    found = findings.best(study(scores({BASE: (0.4, 0.5), RANK8: (0.5, 0.4)})))
-    assert found.sentences[-1] == "XNLI: 2 settings share the highest mean over 2 languages, 45.0 %."
+    # Twelfths as the table rounds them: 11/24 each, and a millionth apart.
+    cells = {BASE: (0.333333, 0.583333), RANK8: (0.416667, 0.5)}
+    row = comparison("base", RANK8, BASE, "all", 0.0, 1.0)
+    assert best(study(scores(cells), [row])).sentences[-1] == (
+        "XNLI: Tiny, 16-bit, LoRA rank 8 and Tiny, 16-bit, untuned share the highest mean over 2 languages, 45.8 %; "
+        "the best adapter, Tiny, 16-bit, LoRA rank 8, against its base 0.0 points (−1.0 to +1.0), undecided (adjusted "
+        "p = 1.00)."
+    )
+    found = best(study(scores(cells | {RANK64: (0.5, 0.416667)})))
+    assert found.sentences[-2] == "XNLI: 3 settings share the highest mean over 2 languages, 45.8 %."
+
+
+def test_one_system_alone_is_not_the_highest():
+    assert best(study(scores({BASE: (0.5, 0.4)}))).sentences[-1] == (
+        "XNLI: Tiny, 16-bit, untuned, the only system, has a mean over 2 languages of 45.0 %."
+    )
 
 
 def test_what_quantisation_costs_turns_the_comparison_round():
@@ -106,33 +147,50 @@ def test_what_quantisation_costs_turns_the_comparison_round():
     cells = CELLS | {four: (0.47, 0.38)}
     row = comparison("bits", BASE, four, "all", 0.025, 0.01)
     tuned = comparison("bits", RANK8, system(bits=4, rank=8), "all", 0.01, 0.9)
-    found = findings.quantisation(study(scores(cells), [row, tuned]), ["Stored at about 4.8 bits."])
-    assert found.answer == "of 1 comparison of untuned bases, more bits are better in 1 and worse in none"
+    found = quantisation(study(scores(cells), [row, tuned]), ["Stored at about 4.8 bits."])
+    assert found.answer == "untuned bases: more bits better in 1 of 1 comparison; these adapters: undecided"
     assert found.sentences == [
-        "Tiny, 4-bit, untuned, in place of 16-bit, changes the mean over languages by: XNLI −2.5 points (95 % interval "
-        "−3.5 to −1.5), worse.",
-        "Of 1 comparison of a higher precision with a lower one in the mean over all languages (these systems), the "
-        "higher precision is better in none and worse in none; 1 undecided.",
+        "Tiny, 4-bit, untuned, in place of 16-bit, mean over languages: XNLI −2.5 points (−3.5 to −1.5), worse.",
+        "Higher precisions against lower ones, means over all languages (these systems): undecided.",
         "Stored at about 4.8 bits.",
     ]
+    # Adapters alone, and a verdict that all benchmarks share.
+    assert quantisation(study(scores(cells), [tuned])).answer == "these adapters: undecided"
+    rows = [comparison("bits", BASE, four, "all", 0.01, 0.9) | {"benchmark": name} for name in ("xnli", "xcopa")]
+    assert (
+        quantisation(study(scores(cells), rows))
+        .sentences[0]
+        .endswith("XNLI −1.0 points (−2.0 to 0.0), XCOPA −1.0 points (−2.0 to 0.0); both undecided.")
+    )
 
 
 def test_low_and_high_resource_languages_get_an_answer_each():
     rows = [effect("finetuning", "low", 0.03, "positive", 0.001), effect("finetuning", "high", -0.02, "negative", 0.03)]
     found = findings.resources(study(scores(CELLS), effects=rows))
     assert found.answer == "low-resource: gain; high-resource: lose"
-    assert "low-resource languages +3.00 points" in found.sentences[0] and "−2.00 points" in found.sentences[0]
+    assert "low-resource +3.00 points" in found.sentences[0] and "−2.00 points" in found.sentences[0]
+    found = findings.resources(study(scores(CELLS), effects=rows[1:]))
+    assert found.sentences[0].endswith("negative (adjusted p = 0.030); no low-resource language.")
 
 
 def test_english_counts_adapters_and_names_the_lowest():
     rows = [comparison("base", RANK8, BASE, "en", -0.03, 0.01), comparison("base", RANK64, BASE, "en", 0.01, 0.9)]
     found = findings.english(study(scores(CELLS), rows, [effect("finetuning", "english", -0.01, "negative", 0.02)]))
     assert found.answer == "it lost"
-    assert found.sentences[1] == (
-        "XNLI: in English, the adapter is better than its base in none and worse in 1 of 2 comparisons; 1 undecided. "
-        "The lowest change is −3.0 points (95 % interval −4.0 to −2.0), n = 100, Tiny, 16-bit, LoRA rank 8: worse "
-        "(adjusted p = 0.010)."
-    )
+    assert found.sentences[1:] == [
+        "Adapters against their bases in English: the adapter is better in none and worse in 1 of 2.",
+        "XNLI: the lowest change is −3.0 points (−4.0 to −2.0), n = 100, Tiny, 16-bit, LoRA rank 8: worse (adjusted "
+        "p = 0.010).",
+    ]
+    other = comparison("base", RANK8, BASE, "en", 0.0, 1.0) | {"benchmark": "xquad"}
+    said = findings.english(study(scores(CELLS), [*rows, other])).sentences
+    assert said[1].startswith("XNLI: the adapter is better in none and worse in 1 of 2; the lowest change is −3.0")
+    assert said[2].startswith("XQuAD: undecided; the lowest change is 0.0 points")
+    rows = [comparison("base", one, BASE, "en", 0.0, 1.0) for one in (RANK8, RANK64)]
+    assert findings.english(study(scores(CELLS), rows)).sentences == [
+        "Adapters against their bases in English: all 2 undecided.",
+        "XNLI: the lowest change is 0.0 points (−1.0 to +1.0), n = 100, Tiny, 16-bit, LoRA rank 8 and 1 other.",
+    ]
 
 
 def gap(counted=True, closed=0.4, difference=-0.1, why=""):
@@ -143,37 +201,63 @@ def gap(counted=True, closed=0.4, difference=-0.1, why=""):
 
 def test_flagged_scores_are_not_counted_as_closed():
     table = [gap(), gap(closed=1.2, difference=0.05), gap(False, difference=0.3, why="flagged: below chance")]
-    found = findings.published(study(scores(CELLS), gaps=table))
+    found = published(study(scores(CELLS), gaps=table))
     assert found.answer == "1 of 2 gaps closed by the estimate"
     assert found.sentences == [
         "XNLI: of 2 gaps to larger models that are clearly there, 1 is closed by the estimate; the median share closed "
-        "is 80 %. The largest is 120 % (95 % interval 100 to 140, not adjusted for being the largest), Tiny, 16-bit, "
-        "LoRA rank 8 against GPT-4 in Swahili.",
+        "is 80 %. The largest is 120 % (100 to 140, not adjusted for being the largest), Tiny, 16-bit, LoRA rank 8 "
+        "against GPT-4 in Swahili.",
         "XNLI: 1 gap not counted (1 flagged: below chance).",
         "A gap is one finetuned setting, one published score and one language.",
     ]
 
 
+def test_one_gap_has_no_median():
+    assert published(study(scores(CELLS), gaps=[gap(closed=-0.004)])).sentences[0] == (
+        "XNLI: of 1 gap to larger models that is clearly there, none is closed by the estimate; the share closed is "
+        "0 % (−20 to 20), Tiny, 16-bit, LoRA rank 8 against GPT-4 in Swahili."
+    )
+
+
 def test_a_benchmark_on_which_no_published_score_counts_says_so():
-    found = findings.published(study(scores(CELLS), gaps=[gap(False, why="measured by generation")] * 2))
+    found = published(study(scores(CELLS), gaps=[gap(False, why="measured by generation")] * 2))
     assert found.answer == "no gap can be counted"
     assert found.sentences[0] == ("XNLI: no published score counts; 2 gaps not counted (2 measured by generation).")
 
 
-def test_sample_data_are_not_held_against_published_scores():
-    found = findings.published(study(scores(CELLS, data_source="sample")))
-    assert found.sentences == ["There is no comparison: sample data are never held against them."]
+def test_no_gap_says_why():
+    def why(table, gaps=()):
+        (said,) = published(study(table, gaps=gaps)).sentences
+        return said.removeprefix("There is no comparison: ")
+
+    assert why(scores(CELLS, data_source="sample")) == "sample data are never held against published scores."
+    assert why(scores({BASE: (0.5, 0.4)})) == "nothing was finetuned."
+    assert why(scores(CELLS)) == "none is listed for these languages."
+    assert why(scores(CELLS), [gap() | {"larger": False}]) == "none is listed for these languages of a larger model."
 
 
 def test_real_differences_are_counted_by_family_level_and_the_largest_named():
     rows = [comparison("base", RANK64, BASE, "sw", 0.07, 0.001), comparison("base", RANK8, BASE, "en", 0.01, 0.9)]
-    found = findings.real(study(scores(CELLS), rows))
-    assert found.answer == "1 of 2 comparisons on the same items, at Holm-adjusted p < 0.05"
-    assert found.sentences[:2] == [
-        "Of 2 comparisons of adapters with their bases in single languages (these systems), the adapter is better in 1 "
-        "and worse in none; 1 undecided.",
-        "XNLI, Swahili: Tiny, 16-bit, LoRA rank 64 against Tiny, 16-bit, untuned, +7.0 points (95 % interval +6.0 to "
-        "+8.0), adjusted p = 0.001.",
+    # The same pair again, in a mean over languages.
+    rows.append(comparison("base", RANK64, BASE, "all", 0.06, 0.001))
+    found = real(study(scores(CELLS), rows))
+    assert found.answer == "2 of 3 comparisons on the same items"
+    assert found.sentences == [
+        "Adapters against their bases: in single languages the adapter is better in 1 and worse in none of 2; in means "
+        "over languages the adapter is better in 1 and worse in none of 1.",
+        "XNLI, Swahili: Tiny, 16-bit, LoRA rank 64 against Tiny, 16-bit, untuned, +7.0 points (+6.0 to +8.0), adjusted "
+        "p = 0.001.",
+    ]
+
+
+def test_what_was_not_tested_is_not_undecided():
+    rows = [comparison("base", RANK8, BASE, "en", -0.2, 0.01)]
+    rows += [comparison("base", RANK8, BASE, "sw", 0.02) | {"p_holm": float("nan")}] * 9
+    found = real(study(scores(CELLS), [row | {"kind": "reference"} for row in rows]))
+    assert found.answer == "nothing was compared on the same items"
+    assert found.sentences == [
+        "Finetuned systems against published scores: in single languages the finetuned system is better in none and "
+        "worse in 1 of 1; 9 not tested."
     ]
 
 
@@ -181,12 +265,15 @@ def test_unparsed_answers_and_chance():
     written = scores({RANK8: (0.2, 0.1)}, "xquad", scoring="generation", metric="f1", chance=float("nan"))
     written.loc[1, ["unparsed", "unparsed_share"]] = 10, 0.1
     found = findings.trust(pd.concat([scores(CELLS), written]))
-    assert found.answer == "5 of 6 cells above chance, each by its own 95 % interval"
+    assert found.answer == "5 of 6 cells (a system in a language) above chance"
     assert found.sentences == [
-        "XNLI: 5 of 6 cells (a system in a language) lie above chance (33.3 %), each by its own 95 % interval.",
+        "XNLI: 5 of 6 cells above chance (33.3 %).",
         "XQuAD: 5.0 % of the generated answers could not be parsed and count as wrong; the most are 10.0 %, Tiny, "
         "16-bit, LoRA rank 8, Swahili.",
+        "A cell is above chance if its interval is; of mere guesses 2.5 % would be, here 0.",
     ]
+    guessed = findings.trust(scores({BASE: (0.3, 0.3)}))
+    assert guessed.answer.startswith("none of 2 cells") and guessed.sentences[0].startswith("XNLI: none of 2 cells")
 
 
 def test_a_study_of_bases_alone_says_what_it_cannot_say():
@@ -195,6 +282,19 @@ def test_a_study_of_bases_alone_says_what_it_cannot_say():
     assert found["Does finetuning help low-resource and hurt high-resource languages?"] == "nothing was finetuned"
     assert found["Which differences are real?"] == "nothing was compared"
     assert verdicts.claims(tables.effects) == []
+
+
+def test_labels_name_the_model_only_where_there_are_several():
+    row = comparison("base", RANK8, BASE, "en", 0.07, 0.001)
+    table = scores({BASE: (0.5, 0.4), RANK8: (0.57, 0.4)})
+    said = [part for finding in findings.findings(study(table, [row])) for part in finding.sentences]
+    assert any("16-bit, LoRA rank 8 against 16-bit, untuned" in part for part in said)
+    assert not any("Tiny" in part for part in said)
+    other = scores({System("other", 16): (0.5, 0.4)}).assign(label="Other, 16-bit, untuned")
+    said = [
+        part for finding in findings.findings(study(pd.concat([table, other]), [row])) for part in finding.sentences
+    ]
+    assert any("Tiny, 16-bit, LoRA rank 8 against Tiny, 16-bit, untuned" in part for part in said)
 
 
 def test_claims_keep_verdict_and_evidence():
@@ -214,9 +314,8 @@ def test_win_rates():
     )
     found = findings.win_rates(table)
     assert found.sentences == [
-        "Judge j against the outputs of r, 1 instruction: a has the highest win rate, 30.0 % (95 % interval 10.0 to "
-        "40.0).",
-        "Of 1 adapter, 1 wins more often than the base and 0 less; 0 undecided (Holm-adjusted).",
+        "Judge j against the outputs of r, 1 instruction: a has the highest win rate, 30.0 % (10.0 to 40.0).",
+        "Of 1 adapter, 1 wins more often than the base and none less; none undecided.",
         "2 annotations could not be read and are left out.",
     ]
 

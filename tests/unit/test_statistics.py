@@ -53,6 +53,23 @@ def test_difference_interval_by_hand():
     assert low < 0 < high
 
 
+def test_many_small_gains_against_a_few_large_losses_are_no_gain():
+    # Ties that are won (a third of a credit each) and answers that are lost: the mean is below zero, and by chance.
+    ties = np.array([1 / 3] * 30 + [-1] * 11 + [0] * 60)
+    assert ties.mean() < 0 and statistics.mcnemar(ties) < 0.005
+    names, p = statistics.paired_test(np.stack([ties, column(30, 11, 60), np.zeros(101)], axis=1))
+    assert list(names) == ["sign flips", "exact McNemar", "exact McNemar"]
+    assert list(p) == [statistics.sign_flip(ties), statistics.mcnemar(column(30, 11, 60)), 1.0]
+    assert p[0] > 0.5
+
+
+def test_gains_and_losses_of_unequal_sizes_that_cancel_are_not_called_a_difference():
+    drawn = np.random.default_rng(0).choice([1 / 3, -1, 0], p=[0.3, 0.1, 0.6], size=(200, 2000))
+    _, p = statistics.paired_test(drawn)
+    # Exact: the mean is zero. McNemar's test, which counts, is sure of a gain.
+    assert (p < 0.05).mean() < 0.06 and (statistics.mcnemar(drawn) < 0.05).mean() > 0.9
+
+
 def test_mcnemar_is_statsmodels_exact_test():
     pairs = [(5, 12), (0, 0), (9, 9), (1, 0), (300, 240)]
     found = statistics.mcnemar(np.stack([column(won, lost, 600 - won - lost) for won, lost in pairs], axis=1))
@@ -87,6 +104,11 @@ def test_holm_by_hand():
 def test_items_alone_give_a_normal_test():
     result = variance.combine(np.array([0.03]), np.array([0.0001]))
     assert result.p == pytest.approx(2 * stats.norm.sf(3)) and result.low == pytest.approx(0.03 - 1.96 * 0.01, abs=1e-6)
+
+
+def test_an_estimate_that_nothing_moves_has_no_interval():
+    found = variance.combine([0.1, 0.1], np.array([0.0, 0.01]))
+    assert found.p[0] == 1.0 and np.isnan([found.low[0], found.high[0]]).all() and found.low[1] < 0.1 < found.high[1]
 
 
 def test_units_alone_give_students_test():

@@ -15,6 +15,7 @@ from maple import (
     figure_heatmap,
     figure_parts,
     figure_tradeoff,
+    heatmap_headings,
     plots,
 )
 from maple.figure_cost import Cost
@@ -179,15 +180,18 @@ def test_heatmap_marks_what_is_real():
     found = texts(figure_heatmap.draw([(scores(), compared())], SPEC))
     assert "+10.0*" in found and "\N{MINUS SIGN}10.0*" in found and "+2.0\n" in found
     assert "2 of 3 cells" in found
+    # The width is that of what is drawn: single adapters, not their settings over seeds.
+    over = compared().assign(about=SETTINGS, low=-1.0, high=1.0)
+    assert texts(figure_heatmap.draw([(scores(), pd.concat([compared(), over], ignore_index=True))], SPEC)) == found
     only = texts(figure_heatmap.draw([(scores(systems=(BASE,)), compared()[:0])], SPEC))
     assert "no adapter" in only and "against the base" not in only
 
 
 def test_heatmap_headings_leave_out_what_does_not_vary():
     spec = SPEC | {"data": {"d": "Data", "e": "Else"}}
-    headings = figure_heatmap._headings([BASE, R8, "m/16bit/e/lora-r8/seed0"], spec)
+    headings = heatmap_headings.levels([BASE, R8, "m/16bit/e/lora-r8/seed0"], spec)
     assert headings == [["Model"] * 3, ["16-bit"] * 3, ["", "Data", "Else"], ["untuned", "8", "8"]]
-    assert list(figure_heatmap._spans(headings[2], [BASE, R8, "x"], headings[:3]))[1:] == [
+    assert list(heatmap_headings.spans(headings[2], [BASE, R8, "x"], headings[:3]))[1:] == [
         (1, 1, "Data"),
         (2, 2, "Else"),
     ]

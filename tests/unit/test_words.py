@@ -31,9 +31,7 @@ def test_what_rounds_to_nothing_has_no_sign():
 
 
 def test_points_carry_their_interval():
-    assert (
-        words.points({"difference": 0.012, "low": -0.003, "high": 0.027}) == "+1.2 points (95 % interval −0.3 to +2.7)"
-    )
+    assert words.points({"difference": 0.012, "low": -0.003, "high": 0.027}) == "+1.2 points (−0.3 to +2.7)"
     missing = float("nan")
     assert words.points({"difference": 0.012, "low": missing, "high": missing}) == "+1.2 points (no interval)"
 

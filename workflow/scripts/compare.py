@@ -5,7 +5,7 @@ import io
 import json
 from pathlib import Path
 
-from maple import comparisons, gaps, item_tables, references, statistics
+from maple import comparisons, gaps, item_tables, references
 from maple.benchmarks import DECLARED
 from maple.files import replaced
 from maple.logs import add_log_argument, log, run, setup_logging
@@ -66,11 +66,10 @@ def main(argv=None) -> int:
         resampled=item_tables.resample(tables, spec["resamples"], spec["seed"]),
         counts=[len(part.ids) for part in tables.values()],
     )
-    test = ("exact McNemar", statistics.mcnemar) if benchmark.golds else ("sign flips", statistics.sign_flip)
     # Machine-written samples are not the benchmark that others published scores on.
     published = [] if spec["source"] == "sample" else references.of(spec["benchmark"], codes)
     gap = gaps.frame(scored, published, spec["scoring"], spec["parameters"])
-    parts = [part for part in (comparisons.frame(scored, tables, test), gaps.as_comparisons(gap)) if len(part)]
+    parts = [part for part in (comparisons.frame(scored, tables), gaps.as_comparisons(gap)) if len(part)]
     table = comparisons.correct(pd.concat(parts, ignore_index=True), benchmark.name) if parts else pd.DataFrame()
     write(table, COMPARISONS, args.out, spec)
     write(gap, GAPS, args.gaps, spec)

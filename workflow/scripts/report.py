@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from maple import explorer, findings, origin, page, verdicts
+from maple import explorer, findings, origin, page, question, verdicts
 from maple.benchmarks import DECLARED
 from maple.files import read_json, replaced
 from maple.logs import add_log_argument, log, run, setup_logging
@@ -46,7 +46,7 @@ def alpaca_table(table) -> dict | None:
             own = {"difference": row["difference"], "low": row["difference_low"], "high": row["difference_high"]}
             change = [points(own), probability(row["p_holm"])]
         rows.append([row["label"], rate, int(row["items"]), int(row["malformed"]), *change])
-    columns = ["System", "Win rate (95 % interval)", "n", "Not readable", "Against its base", "Adjusted p"]
+    columns = ["System", "Win rate (95 % interval)", "n", "Not readable", "Against its base (95 %)", "Adjusted p"]
     first = table.iloc[0]
     return {"columns": columns, "rows": rows} | {name: first[name] for name in ("reference", "judge", "annotator")}
 
@@ -73,7 +73,7 @@ def main(argv=None) -> int:
         name: pd.read_csv(getattr(args, name), low_memory=False)
         for name in ("scores", "comparisons", "gaps", "effects")
     }
-    tables = findings.Tables(**read, alpaca=pd.read_csv(args.alpaca) if args.alpaca else None)
+    tables = question.Tables(**read, alpaca=pd.read_csv(args.alpaca) if args.alpaca else None)
     scored = list(tables.scores["benchmark"].unique())
     names = tables.scores.drop_duplicates("model").set_index("model")["label"].str.split(", ").str[0].to_dict()
     values = {

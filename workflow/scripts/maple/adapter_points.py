@@ -41,8 +41,9 @@ def changes(comparisons, groups: list[str]):
         for group in groups:
             own = part[part["language"] == group]
             mean = own["difference"].mean() * 100
-            below = np.sqrt(((own["difference"] - own["low"]) ** 2).sum()) / len(own) * 100
-            above = np.sqrt(((own["high"] - own["difference"]) ** 2).sum()) / len(own) * 100
+            # A change without an interval leaves the mean without one.
+            below = np.sqrt(((own["difference"] - own["low"]) ** 2).sum(skipna=False)) / len(own) * 100
+            above = np.sqrt(((own["high"] - own["difference"]) ** 2).sum(skipna=False)) / len(own) * 100
             point |= {group: mean, f"{group}_low": mean - below, f"{group}_high": mean + above}
         found.append(point)
     return pd.DataFrame(found), used

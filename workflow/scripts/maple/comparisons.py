@@ -16,18 +16,17 @@ _OF = {
 }
 
 
-def frame(scored: Scored, tables: dict, paired_test):
+def frame(scored: Scored, tables: dict):
     """Return all comparisons of a benchmark's systems on the same items, without their families.
 
     Args:
         scored: Scores and their bootstrap.
         tables: Items of each language (:func:`maple.item_tables.load`).
-        paired_test: Name and function of the test for single languages (``statistics.mcnemar`` or ``sign_flip``).
     """
     import pandas as pd
 
     found = _Pairs.of(scored)
-    parts = [_by_language(found, tables, paired_test), _by_group(found), _by_setting(scored)]
+    parts = [_by_language(found, tables), _by_group(found), _by_setting(scored)]
     return pd.concat([part for part in parts if len(part)], ignore_index=True) if len(found.first) else pd.DataFrame()
 
 
@@ -113,16 +112,16 @@ def _group(scored: Scored, group: str) -> dict:
     }
 
 
-def _by_language(found: _Pairs, tables: dict, paired_test):
+def _by_language(found: _Pairs, tables: dict):
     """Compare single systems in single languages, item by item."""
     import pandas as pd
 
-    test, function = paired_test
     parts = []
     for place, part in enumerate(tables.values()):
         differences = found.difference(part.credits)
         low, high = statistics.difference_interval(differences)
         won, lost = (differences > 0).sum(axis=0), (differences < 0).sum(axis=0)
+        test, p = statistics.paired_test(differences)
         parts.append(
             found.facts.assign(
                 about=ADAPTERS,
@@ -134,7 +133,7 @@ def _by_language(found: _Pairs, tables: dict, paired_test):
                 items_lost=lost,
                 discordant=won + lost,
                 test=test,
-                p=function(differences),
+                p=p,
             )
         )
     return pd.concat(parts)

@@ -24,7 +24,16 @@ class Changes:
     @property
     def seeds(self) -> int:
         """The fewest seeds of any setting."""
-        return int(self.adapters.groupby(["model", "bits", "data", "method", "rank"]).size().min())
+        return int(self._by_setting.min())
+
+    @property
+    def alike(self) -> bool:
+        """Whether all settings have as many seeds."""
+        return self._by_setting.nunique() == 1
+
+    @property
+    def _by_setting(self):
+        return self.adapters.groupby(["model", "bits", "data", "method", "rank"]).size()
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,8 @@ def lacks(changes: Changes, term: Term, group: Group) -> str:
     if term.weights is None:
         return "this grid does not vary it apart from others"
     if term.name != "finetuning" and changes.seeds < FEWEST_SEEDS:
-        return f"{count(changes.seeds, 'seed')} a setting; {FEWEST_SEEDS} are needed"
+        where = "a setting" if changes.alike else "in some settings"
+        return f"{count(changes.seeds, 'seed')} {where}; {FEWEST_SEEDS} are needed"
     if len(changes.adapters) < FEWEST_ADAPTERS:
         return f"{count(len(changes.adapters), 'adapter')}; {FEWEST_ADAPTERS} are needed"
     if group.name != "english" and group.languages < FEWEST_LANGUAGES:
@@ -82,9 +83,12 @@ def fit(changes: Changes) -> list[dict]:
                 "group": group.name,
                 "statement": f"{term.words}, {group.words}",
             }
+            evidence = lacks(changes, term, group)
             if term.weights is not None:
                 row |= estimate(changes, matrix, term.weights, group)
-            rows.append(row | {"evidence": lacks(changes, term, group), "seeds": changes.seeds})
+                if "p" not in row:
+                    evidence = evidence or f"{count(len(matrix), 'adapter')}, as many as coefficients; more are needed"
+            rows.append(row | {"evidence": evidence, "seeds": changes.seeds})
     return rows
 
 

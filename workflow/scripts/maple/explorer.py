@@ -13,7 +13,7 @@ def summary(tables, items: str) -> dict:
     A cell that does not exist is ``None``. ``change`` is the adapter minus its base.
 
     Args:
-        tables: The study's :class:`maple.findings.Tables`.
+        tables: The study's :class:`maple.question.Tables`.
         items: Folder of the items, relative to the page.
     """
     scores = tables.scores

@@ -44,7 +44,8 @@ def cost(table, comparisons, row: tuple, group: str) -> str:
     words = []
     base = found.get((ADAPTERS, System(model, high), low, group))
     if base is not None:
-        words.append(f"untuned {points(-base.difference)} ({points(-base.high)} to {points(-base.low)})")
+        interval = f" ({points(-base.high)} to {points(-base.low)})" if base.low == base.low else ""
+        words.append(f"untuned {points(-base.difference)}{interval}")
     tuned = {}
     for (about, setting, other, key), own in found.items():
         same = (setting.model, setting.bits, setting.data, setting.method, other, key)

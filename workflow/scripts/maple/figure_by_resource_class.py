@@ -128,7 +128,7 @@ def notes(effects, scores, scopes: dict, spec: dict) -> list[str]:
         f"Mean change against the untuned bases, {count(adapters_behind, 'adapter')}; bars: 95 % interval over items, "
         "adapters and languages (effects.csv), cut at the edges. Filled: differs from zero, Holm-adjusted p < 0.05; "
         "hollow: undecided, also below 3 languages or 3 adapters. Classes: Joshi et al. 2020. "
-        "Every language counts the same."
+        "Every language of a benchmark counts the same."
     )
     lacking = []
     if any(table["low"].isna().any() for table in scopes.values()):

@@ -125,13 +125,13 @@ def _draw(panel, settings, seeds, places: dict, ranks: list[int], spec: dict) ->
 def notes(tables: list, spec: dict) -> list[str]:
     """Return the small print: what the bars are, what is missing, caveats."""
     lines = [plots.SAMPLE] if spec["sample"] else []
-    seeds = [int(table["seeds"].min()) for table in tables if len(table)]
-    if max(seeds) > 1:
+    seeds = sorted({int(number) for table in tables for number in table["seeds"]})
+    bars = "Bars: 95 % interval over items (Agresti and Min)."
+    if seeds[-1] > 1:
         bars = "Bars: 95 % interval over items and seeds (bootstrap and t); small dots are single seeds."
-    else:
-        bars = "Bars: 95 % interval over items (Agresti and Min)."
+        bars += " Of one seed alone: over items (Agresti and Min)." if seeds[0] == 1 else ""
     lines.append(
         f"{bars} Filled: differs from its base on the same items, Holm-adjusted p < 0.05; hollow: undecided. "
         "Left of zero, English was lost."
     )
-    return lines + [plots.few_seeds(min(seeds))] * (min(seeds) < 3) + spec["notes"]
+    return lines + plots.few_seeds(seeds) + spec["notes"]

@@ -1,75 +1,12 @@
 """How far finetuning goes towards published scores, by benchmark and language."""
 
-from dataclasses import dataclass
-
 from maple import plots
+from maple.gap_shares import order, references, shares
 from maple.words import count
 
 # Shares of a gap are drawn between these; what lies beyond is drawn at the edge as an arrow.
 _SHARES = (-0.5, 1.25)
 _ROW = 0.14
-
-
-@dataclass(frozen=True)
-class Share:
-    """The gap of one base model in one language, closed by its middle setting.
-
-    Attributes:
-        base: Score of that setting's base.
-        tuned: Its score: the median over the model's settings, the lower one of two.
-        lowest: Lowest score of any setting.
-        highest: Highest score of any setting.
-        reference: Name of the best published score that counts; empty if none does.
-        share: Share of the gap to it that the setting closes.
-        low: Lower end of the 95 % interval.
-        high: Upper end.
-        why_not: Why no published score counts.
-    """
-
-    base: float
-    tuned: float
-    lowest: float
-    highest: float
-    reference: str
-    share: float
-    low: float
-    high: float
-    why_not: str
-
-
-def share(gaps) -> Share:
-    """Return the share of the gap that the rows of one model and language say.
-
-    The middle setting stands for the others: the best of many on the same items would be too good to be true. Only
-    published scores that count are candidates for the gap; flagged ones never do.
-    """
-    settings = gaps.drop_duplicates("system").sort_values(["tuned", "system"])
-    middle = settings.iloc[(len(settings) - 1) // 2]
-    own = gaps[gaps["system"] == middle["system"]]
-    counted = own[own["counted"]].sort_values("reference_score")
-    facts = (middle["base"], middle["tuned"], settings["tuned"].min(), settings["tuned"].max())
-    if counted.empty:
-        why = own["why_not"].str.partition(":")[0].mode().iloc[0]
-        return Share(*facts, "", float("nan"), float("nan"), float("nan"), why)
-    best = counted.iloc[-1]
-    return Share(*facts, best["reference"], best["gap_closed"], best["low"], best["high"], "")
-
-
-def references(gaps):
-    """Return one row per published score of one benchmark: language, score, whether it may count, and its flag.
-
-    A score may count if nothing speaks against itself; whether there is a gap to it depends on the base.
-    """
-    flagged, otherwise = gaps["flag"].fillna("") != "", gaps["reference_scoring"] != gaps["scoring"]
-    found = gaps.assign(flagged=flagged, solid=~(flagged | otherwise))
-    found = found.drop_duplicates(["language", "reference", "setup"])
-    return found[["language", "reference", "setup", "reference_score", "solid", "flagged"]]
-
-
-def order(gaps) -> list[str]:
-    """Return the languages by falling resource class, then by name."""
-    facts = gaps.drop_duplicates("language").assign(joshi_class=lambda t: t["joshi_class"].fillna(-1))
-    return list(facts.sort_values(["joshi_class", "language_name"], ascending=[False, True])["language"])
 
 
 def draw(gaps: dict, spec: dict):
@@ -89,7 +26,7 @@ def draw(gaps: dict, spec: dict):
     plots.title(figure, spec["title"])
     outer = figure.add_gridspec(1, len(columns))
     looks = {model: (plots.COLOURS[1 + n], plots.MARKERS[n]) for n, model in enumerate(spec["models"])}
-    found = {name: _shares(table, spec["models"]) for name, table in gaps.items()}
+    found = {name: shares(table, spec["models"]) for name, table in gaps.items()}
     for place, column in enumerate(columns):
         spare = height - sum(heights[name] for name in column)
         ratios = [heights[name] for name in column] + ([spare] if spare > 0.3 else [])
@@ -113,12 +50,6 @@ def _columns(heights: dict[str, float]) -> list[list[str]]:
     for name in sorted(heights, key=lambda name: -heights[name]):
         min(columns, key=lambda column: sum(heights[other] for other in column)).append(name)
     return [column for column in columns if column]
-
-
-def _shares(table, models) -> dict[tuple[str, str], Share]:
-    """Return model and language -> :class:`Share` of one benchmark."""
-    found = {key: share(part) for key, part in table.groupby(["model", "language"])}
-    return {key: found[key] for key in sorted(found, key=lambda key: list(models).index(key[0]))}
 
 
 def _dodge(number: int, count: int) -> float:
@@ -246,10 +177,10 @@ def notes(gaps: dict, found: dict, spec: dict) -> list[str]:
         "Hollow diamonds never count: one was measured by generation and the other by likelihood, and one may lie far "
         "above the other for the same model. Nor do crosses: the source's parser failed, or the score is below chance.",
     ]
-    medians = [words for name, shares in found.items() if (words := _medians(shares, spec["models"], names[name]))]
+    medians = [words for name, own in found.items() if (words := _medians(own, spec["models"], names[name]))]
     if medians:
         lines.append(f"Median share of the gap over the languages, and its range: {'; '.join(medians)}.")
-    silent = [names[name] for name, shares in found.items() if not any(part.reference for part in shares.values())]
+    silent = [names[name] for name, own in found.items() if not any(part.reference for part in own.values())]
     if silent:
         lines.append(
             f"For orientation, {', '.join(silent)}: no published score counts, so no gap is computed. At the right the "
@@ -261,13 +192,13 @@ def notes(gaps: dict, found: dict, spec: dict) -> list[str]:
     return lines + ([f"Missing: {'; '.join(lacking)}."] if lacking else []) + spec["notes"]
 
 
-def _medians(shares: dict, models: dict, benchmark: str) -> str:
+def _medians(found: dict, models: dict, benchmark: str) -> str:
     """Return each model's median share on a benchmark in words; empty if no published score counts."""
     import statistics
 
     words = []
     for model, name in models.items():
-        counted = [part.share for (owner, _), part in shares.items() if owner == model and part.reference]
+        counted = [part.share for (owner, _), part in found.items() if owner == model and part.reference]
         if counted:
             reached = sum(share >= 1 for share in counted)
             middle, least, most = (

@@ -98,10 +98,10 @@ def intervals(table, groups: list[Group], counts: list[int]) -> list[str]:
     items = f"n = {few:,} items a language" if few == many else f"n = {few:,} to {many:,} items a language"
     sources = "items (bootstrap, the translations of an item drawn together)"
     seeds = sorted(set(table.loc[table["seeds"] > 0, "seeds"]))
-    if seeds and seeds[-1] > 1:
-        sources += f" and over {seeds[-1]} seeds (t); small dots are single seeds"
+    several = [f"{number}" for number in seeds if number > 1]
+    if several:
+        sources += f" and over {' or '.join(several)} seeds (t); small dots are single seeds"
     words = f"Bars: 95 % interval of the mean over {sources}; {items}."
-    if any(len(group.places) == 1 for group in groups) and not (seeds and seeds[-1] > 1):
-        words += " Single languages: Wilson's interval."
-    lines = [words]
-    return lines + [plots.few_seeds(seeds[0])] if seeds and seeds[0] < 3 else lines
+    if any(len(group.places) == 1 for group in groups):
+        words += f" Single languages{' of systems without several seeds' if several else ''}: Wilson's interval."
+    return [words, *plots.few_seeds(seeds)]

@@ -26,17 +26,24 @@ def any_of(p_values: list[float]) -> tuple[float, float]:
 
 
 def _points(row: dict) -> str:
-    """Return an estimate with its interval in points of the score."""
-    return f"{row['estimate'] * 100:+.2f} points (95 % {row['low'] * 100:+.2f} to {row['high'] * 100:+.2f})"
+    """Return an estimate with its interval, if it has one, in points of the score."""
+    said = f"{row['estimate'] * 100:+.2f} points"
+    if row.get("low", float("nan")) != row.get("low", float("nan")):
+        return f"{said} (no interval)"
+    return f"{said} (95 % {row['low'] * 100:+.2f} to {row['high'] * 100:+.2f})"
 
 
 def _slope(rows: dict, term: str, unit: str) -> dict:
     """Return claim (a) for rank or bits: a positive slope in low-resource languages."""
+    if ("finetuning", "low") not in rows:
+        return {"evidence": "no low-resource language"}
     row = rows.get((term, "low"))
-    if row is None or "p" not in row:
-        return {"evidence": f"no low-resource language, or no two values of {term} beside others"}
+    if row is None:
+        return {"evidence": f"no two values of {term}"}
+    if "estimate" not in row:
+        return {"evidence": row["evidence"]}
     words = f"{_points(row)} per doubling of the {unit} in {count(row['languages'], 'low-resource language')}"
-    facts = {key: row[key] for key in ("estimate", "low", "high", "languages")}
+    facts = {key: row[key] for key in ("estimate", "low", "high", "languages") if key in row}
     if row["evidence"]:
         return facts | {"evidence": f"{row['evidence']}; {words}"}
     return facts | {"parts": all_of([above(row)]), "evidence": words}
@@ -60,8 +67,10 @@ def _gap(gaps) -> dict:
     for why, part in larger[~larger["counted"]].groupby("why_not"):
         words += f"; {len(part):,} not counted: {why}"
     if tested.empty:
-        few = len(open_gaps) and open_gaps["seeds"].max() < FEWEST_SEEDS
-        return {"evidence": words + (f"; {FEWEST_SEEDS} seeds a setting are needed" if few else "")}
+        if len(open_gaps):
+            few = open_gaps["seeds"].max() < FEWEST_SEEDS
+            words += f"; {FEWEST_SEEDS} seeds a setting are needed" if few else "; none is sure after Holm's correction"
+        return {"evidence": words}
     one_sided = [above({"p": row.p, "estimate": row.difference}) for row in tested.itertuples()]
     return {"parts": any_of(one_sided), "evidence": f"{words}; {len(tested):,} tested"}
 
@@ -89,15 +98,16 @@ def _english(changes: Changes) -> dict:
 
 def _low_and_high(rows: dict) -> dict:
     """Return claim (d): low-resource languages gain and high-resource ones lose."""
-    pair = [rows.get(("finetuning", name)) for name in ("low", "high")]
-    if any(row is None or "p" not in row for row in pair):
-        return {"evidence": "no low-resource or no high-resource language, or too few adapters"}
-    low, high = pair
+    pair = {name: rows.get(("finetuning", name)) for name in ("low", "high")}
+    missing = [f"no {name}-resource language" for name, row in pair.items() if row is None]
+    if missing:
+        return {"evidence": "; ".join(missing)}
+    low, high = pair.values()
     words = (
         f"low-resource {_points(low)}, {count(low['languages'], 'language')}; "
         f"high-resource {_points(high)}, {count(high['languages'], 'language')}"
     )
-    lacking = "; ".join(row["evidence"] for row in pair if row["evidence"])
+    lacking = "; ".join(dict.fromkeys(row["evidence"] for row in (low, high) if row["evidence"]))
     if lacking:
         return {"evidence": f"{lacking}; {words}"}
     return {"parts": all_of([above(low), 1 - above(high)]), "evidence": words}

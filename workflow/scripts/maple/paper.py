@@ -70,7 +70,7 @@ def _caption(name: str, part) -> str:
 def comparisons(table, notes: list[str]) -> str:
     """Return a table per benchmark and factor: means over languages, English beside them, and what is real.
 
-    Where settings were compared over seeds, these rows stand and those of single adapters stay in the CSV.
+    Where settings were compared over seeds, these rows stand and those of their single adapters stay in the CSV.
 
     Args:
         table: The table of comparisons.
@@ -79,8 +79,8 @@ def comparisons(table, notes: list[str]) -> str:
     words = {"base": "finetuned against untuned", "rank": "ranks", "bits": "precisions", "data": "training data"}
     pages = []
     for (name, kind), both in table[table["kind"] != "reference"].groupby(["benchmark", "kind"], sort=False):
-        about = SETTINGS if (both["about"] == SETTINGS).any() else ADAPTERS
-        part = both[both["about"] == about]
+        part = both[(both["about"] == SETTINGS) | ~_in_settings(both)]
+        about = "; ".join(dict.fromkeys(part["about"]))
         is_mean = part["language"].isin(NAMES)
         counts = part[~is_mean].groupby(["system", "against", "verdict"]).size()
         rows = []
@@ -99,6 +99,13 @@ def comparisons(table, notes: list[str]) -> str:
         caption += "".join(f" {latex.escape(note)}" for note in notes if kind == "bits")
         pages.append(latex.table(columns, rows, caption, f"tab:{kind}-{name}"))
     return HEADER + "\n".join(pages)
+
+
+def _in_settings(table):
+    """Return which comparisons of single systems there are over seeds as well; of untuned bases there are none."""
+    keys = ["model", "bits", "data", "method", "rank", "against_value"]
+    settings = table.loc[table["about"] == SETTINGS, keys]
+    return (table["about"] == ADAPTERS) & table.set_index(keys).index.isin(settings.set_index(keys).index)
 
 
 def _with_interval(by_group, group: str) -> str:

@@ -116,10 +116,13 @@ def _legend_columns(labels: list[str], width: float) -> int:
     return max(1, min(len(labels), int(width / widest)))
 
 
-def few_seeds(seeds: int) -> str:
-    """Return what too few seeds leave open; empty if there are enough."""
-    words = f"{seeds} seed" if seeds == 1 else f"{seeds} seeds"
-    return "" if seeds >= 3 else f"{words} a setting: this tells of these adapters; on rank or bits 3 seeds are needed."
+def few_seeds(seeds: list[int]) -> list[str]:
+    """Return what too few seeds leave open, given those of each setting; nothing if there are enough."""
+    fewest = min(seeds, default=3)
+    if fewest >= 3:
+        return []
+    words = f"{fewest} seed{'s' * (fewest > 1)} {'a setting' if len(set(seeds)) == 1 else 'in some settings'}"
+    return [f"{words}: this tells of these adapters; on rank or bits 3 seeds are needed."]
 
 
 def points(value: float) -> str:

@@ -70,10 +70,10 @@ def mcnemar(differences):
 def sign_flip(differences):
     """Return the two-sided p value of a mean paired difference against all flips of its signs (Fisher 1935).
 
-    For credits between 0 and 1, such as F1, where McNemar's test would throw the sizes away. The distribution over
-    the flips is taken as normal with a continuity correction of half its usual step, the mean size of a difference;
-    with equal sizes this is Edwards' corrected McNemar test (1948). Drawn flips could not give p values as small as
-    a Holm correction over thousands of comparisons asks for.
+    For credits between 0 and 1, such as F1 and ties, where McNemar's test would throw the sizes away. The
+    distribution over the flips is taken as normal with a continuity correction of half its usual step, the mean size
+    of a difference; with equal sizes this is Edwards' corrected McNemar test (1948). Drawn flips could not give p
+    values as small as a Holm correction over thousands of comparisons asks for.
     """
     import numpy as np
     from scipy.special import ndtr
@@ -84,6 +84,26 @@ def sign_flip(differences):
     step = np.abs(differences).sum(axis=0) / differing
     z = np.maximum(total - step, 0.0) / np.sqrt(np.maximum(square, 1e-300))
     return np.where(square > 0, 2 * ndtr(-z), 1.0)
+
+
+def paired_test(differences):
+    """Return the name of the test of each pair's mean difference, and its two-sided p value.
+
+    Where all items that differ do so by the same size, as answers that are right or wrong do, the mean has the sign of
+    won minus lost and McNemar's test is exact. Ties (1/k) and F1 differ by several sizes: many small gains against a
+    few large losses would then be called significant whatever their mean.
+
+    Args:
+        differences: Items x pairs; in [-1, 1].
+    """
+    import numpy as np
+
+    sizes = np.abs(differences)
+    smallest = np.where(sizes > 0, sizes, np.inf).min(axis=0)
+    alike = (sizes.max(axis=0) <= smallest) | (sizes.max(axis=0) == 0)
+    p = np.empty(len(alike))
+    p[alike], p[~alike] = mcnemar(differences[:, alike]), sign_flip(differences[:, ~alike])
+    return np.where(alike, "exact McNemar", "sign flips"), p
 
 
 def holm(p_values):

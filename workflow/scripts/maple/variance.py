@@ -31,7 +31,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Result:
-    """An estimate's standard error, 95 % interval and two-sided p value against zero."""
+    """An estimate's standard error, 95 % interval (missing without any variance) and two-sided p value against zero."""
 
     se: object
     low: object
@@ -61,9 +61,10 @@ def combine(estimate, items, spreads=()) -> Result:
     weights = [np.minimum(np.nan_to_num(np.asarray(spread.observed)) / safe, 1.0) for spread in spreads]
     excess = np.maximum(sum(weights, np.zeros_like(safe)), 1.0)
     tails = [(weight / excess, spread.df) for weight, spread in zip(weights, spreads, strict=True)]
-    # Estimates that no resampling moves, such as one of items that are all alike, cannot be tested.
+    # Estimates that no resampling moves, such as one of items that are all alike, cannot be tested; an interval of no
+    # width would call them certain.
     p = np.where(variance > 0, _tail(np.abs(estimate) / np.sqrt(safe), tails), 1.0)
-    half = se * _critical(tails, estimate.shape)
+    half = np.where(variance > 0, se * _critical(tails, estimate.shape), np.nan)
     return Result(se, estimate - half, estimate + half, p)
 
 

@@ -1,15 +1,65 @@
-"""Coefficients and claims of the table of effects, in words: estimate, interval, verdict and, if undecided, why."""
+"""Comparisons, coefficients and claims in words: estimate, interval, verdict and, if undecided, why."""
 
 import re
 
 from maple.benchmarks import DECLARED
-from maple.words import listed, points, probability
+from maple.pairs import FEWEST_SEEDS, SETTINGS
+from maple.words import count, points, probability, some
+
+_OPPOSITE = {"better": "worse", "worse": "better"}
 
 
-def _scope(name: str, benchmarks: str) -> str:
-    """Return the name of a scope in words."""
-    names = [DECLARED[benchmark].name for benchmark in benchmarks.split()]
-    return names[0] if len(names) == 1 else f"{listed(names)} together ({name.removeprefix('all ')})"
+def together(parts: list[tuple[str, str]], known: str = "") -> str:
+    """Return values with their verdicts; one that all share is said once, one that is known not at all.
+
+    Args:
+        parts: Value and verdict in words.
+        known: A verdict that the reader has been told.
+    """
+    verdicts = {verdict for _, verdict in parts}
+    if len(verdicts) > 1:
+        return "; ".join(f"{value}, {verdict}" for value, verdict in parts)
+    (shared,) = verdicts
+    values = ", ".join(value for value, _ in parts)
+    if shared == known:
+        return values
+    return f"{values}{', ' if len(parts) == 1 else '; both ' if len(parts) == 2 else '; all '}{shared}"
+
+
+# -- comparisons ------------------------------------------------------------------------------
+
+
+def compared(row) -> str:
+    """Return a comparison's verdict with its reason."""
+    if row["verdict"] == "undecided" and row["about"] == SETTINGS and row["seeds"] < FEWEST_SEEDS:
+        return f"undecided ({count(int(row['seeds']), 'seed')}; {FEWEST_SEEDS} are needed)"
+    return f"{row['verdict']} (adjusted {probability(row['p_holm'])})"
+
+
+def turned(row: dict) -> dict:
+    """Return a comparison of the second with the first."""
+    ends = {"difference": -row["difference"], "low": -row["high"], "high": -row["low"]}
+    return row | ends | {"verdict": _OPPOSITE.get(row["verdict"], row["verdict"])}
+
+
+def outcome(rows, first: str) -> str:
+    """Return how comparisons came out, those apart that are shown and not tested.
+
+    Args:
+        rows: Comparisons.
+        first: What the first side of each is.
+    """
+    tested = rows[rows["p_holm"].notna()]
+    found = tested["verdict"].value_counts()
+    better, worse = (some(int(found.get(name, 0))) for name in ("better", "worse"))
+    said = f"{first} is better in {better} and worse in {worse} of {len(tested):,}"
+    if tested["verdict"].eq("undecided").all():
+        said = "undecided" if len(tested) == 1 else f"all {len(tested):,} undecided"
+    untested = [f"{len(rows) - len(tested):,} not tested"] if len(rows) > len(tested) else []
+    return "; ".join(([said] if len(tested) else []) + untested)
+
+
+# -- coefficients -----------------------------------------------------------------------------
 
 
 def leading(effects) -> list[tuple[str, object]]:
@@ -19,7 +69,9 @@ def leading(effects) -> list[tuple[str, object]]:
         wide = f"all by {scoring}"
         name = wide if (part["scope"] == wide).any() else part["scope"].iloc[0]
         rows = part[part["scope"] == name]
-        found.append((_scope(name, rows["benchmarks"].iloc[0]), rows))
+        benchmarks = rows["benchmarks"].iloc[0].split()
+        several = f"{len(benchmarks)} benchmarks by {scoring}"
+        found.append((several if len(benchmarks) > 1 else DECLARED[benchmarks[0]].name, rows))
     return found
 
 
@@ -30,30 +82,36 @@ def coefficient(rows, term: str, group: str):
     return part.iloc[0] if len(part) else None
 
 
-def _why(row) -> str:
-    """Return why a coefficient is undecided."""
-    if isinstance(row["evidence"], str) and row["evidence"]:
-        return row["evidence"]
-    if row["p_holm"] == row["p_holm"]:
-        return f"chance could explain it, adjusted {probability(row['p_holm'])}"
-    return "it has no test"
+def lacking(row) -> str:
+    """Return what a coefficient lacks for a verdict; empty if nothing."""
+    return row["evidence"] if isinstance(row["evidence"], str) else ""
 
 
-def clause(row, name: str) -> str:
-    """Return a coefficient with interval and verdict."""
-    if row["verdict"] == "undecided":
-        return f"{name} {points(row, 2, 'estimate')}, undecided ({_why(row)})"
-    return f"{name} {points(row, 2, 'estimate')}, {row['verdict']} (adjusted {probability(row['p_holm'])})"
+def decided(row) -> str:
+    """Return a coefficient's verdict with its reason."""
+    why = lacking(row) or f"adjusted {probability(row['p_holm'])}"
+    return f"{row['verdict']} ({why})"
 
 
-def side(rows: list, positive: str, negative: str, undecided: str) -> str:
+def coefficients(parts: list[tuple[str, object]], known: str = "") -> str:
+    """Return coefficients with their intervals and verdicts; ``known`` as in :func:`together`."""
+    return together([(f"{name} {points(row, 2, 'estimate')}", decided(row)) for name, row in parts], known)
+
+
+def side(rows: list, positive: str, negative: str) -> str:
     """Return the short answer that one coefficient from each measurement gives."""
-    verdicts = {row["verdict"] for row in rows if row is not None} - {"undecided"}
-    if verdicts == {"positive"}:
-        return positive
-    if verdicts == {"negative"}:
-        return negative
-    return "the measurements disagree" if verdicts else undecided
+    rows = [row for row in rows if row is not None]
+    found = {row["verdict"] for row in rows} - {"undecided"}
+    if not found:
+        return "undecided"
+    if len(found) > 1:
+        return "the measurements disagree"
+    words = positive if found == {"positive"} else negative
+    by = [row["scoring"] for row in rows if row["verdict"] != "undecided"]
+    return words if len(by) == len(rows) else f"{words} by {by[0]}"
+
+
+# -- claims -----------------------------------------------------------------------------------
 
 
 def claims(effects, names: dict[str, str] | None = None) -> list[dict]:

@@ -10,6 +10,11 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def some(number: int) -> str:
+    """Return a number in a sentence: ``none``, ``12``, ``1,234``."""
+    return f"{number:,}" if number else "none"
+
+
 def verb(number: int, singular: str) -> str:
     """Return a verb that agrees with a count; none takes the singular (``no language is``)."""
     return singular if number in (0, 1) else _PLURALS[singular]
@@ -33,7 +38,7 @@ def signed(difference: float, digits: int = 1) -> str:
 
 
 def points(row, digits: int = 1, value: str = "difference") -> str:
-    """Return a difference with its 95 % interval: ``+1.2 points (95 % interval −0.3 to +2.7)``.
+    """Return a difference with its 95 % interval, as the report's page explains: ``+1.2 points (−0.3 to +2.7)``.
 
     Args:
         row: With the difference, ``low`` and ``high``; without an interval only the difference is said.
@@ -43,12 +48,12 @@ def points(row, digits: int = 1, value: str = "difference") -> str:
     said = f"{signed(row[value], digits)} points"
     if row["low"] != row["low"]:
         return f"{said} (no interval)"
-    return f"{said} (95 % interval {signed(row['low'], digits)} to {signed(row['high'], digits)})"
+    return f"{said} ({signed(row['low'], digits)} to {signed(row['high'], digits)})"
 
 
 def scored(row) -> str:
     """Return a score with its 95 % interval."""
-    return f"{percent(row['score'])} (95 % interval {row['low'] * 100:.1f} to {row['high'] * 100:.1f})"
+    return f"{percent(row['score'])} ({row['low'] * 100:.1f} to {row['high'] * 100:.1f})"
 
 
 def probability(p: float) -> str:

@@ -26,6 +26,16 @@ class Team:
             for tensor in tensors:
                 torch.distributed.all_reduce(tensor)
 
+    def meet(self, device) -> None:
+        """Wait until every process has come here."""
+        if self.count > 1:
+            import torch
+
+            here = torch.ones((), device=device)
+            self.add_up(here)
+            # NCCL adds up on the device while the host goes on: only reading the sum makes it wait.
+            here.item()
+
     def agree(self, settings: dict) -> dict:
         """Return the first process's settings, in all of them."""
         if self.count > 1:

@@ -79,12 +79,19 @@ class Questions:
     scoring: str
 
     @classmethod
-    def read(cls, folder: Path, language: str, prompts, scoring: str) -> "Questions":
-        """Read a language's items and demonstrations from where they were prepared."""
-        shots = folder / f"shots/{language}.jsonl"
-        return cls(
-            read_jsonl(folder / f"{language}.jsonl"), read_jsonl(shots) if shots.is_file() else [], prompts, scoring
-        )
+    def read(cls, folder: Path, files, language: str, prompts, scoring: str) -> "Questions":
+        """Read a language's items and demonstrations.
+
+        Args:
+            folder: Where they were prepared.
+            files: Names that the index lists. Others may lie there from an earlier spec, with more shots say.
+            language: Our code.
+            prompts: The prompt set.
+            scoring: ``likelihood`` or ``generation``.
+        """
+        shots = f"shots/{language}.jsonl"
+        shown = read_jsonl(folder / shots) if shots in files else []
+        return cls(read_jsonl(folder / f"{language}.jsonl"), shown, prompts, scoring)
 
     @property
     def prompt_hash(self) -> str:

@@ -206,6 +206,11 @@ def test_architectures_that_break_what_is_taken_for_granted_are_refused():
     scaled = AutoConfig.for_model("cohere", **COMMON, logit_scale=0.5)
     with pytest.raises(UserError, match="'cohere' changes its logits"):
         models.check(AutoModelForCausalLM.from_config(scaled).eval())
+    # Found in review: caps and factors that move logits by less than a tenth went unnoticed.
+    for kind, change in (("gemma4_text", {"final_logit_softcapping": 30.0}), ("granite", {"logits_scaling": 1.02})):
+        changed = AutoConfig.for_model(kind, **COMMON | change, initializer_range=0.1)
+        with pytest.raises(UserError, match=f"'{kind}' changes its logits"):
+            models.check(AutoModelForCausalLM.from_config(changed).eval())
     recurrent = AutoConfig.for_model(
         "lfm2", **COMMON, layer_types=["conv", "full_attention"], block_auto_adjust_ff_dim=False
     )

@@ -252,6 +252,20 @@ class Parts:
         """Virtual tokens before every sequence."""
         return 0 if self.lead is None else len(self.lead())
 
+    def one_token(self) -> list:
+        """Return the keys and values that one token leaves in each layer that keeps any, shape (1, heads, 1, size).
+
+        What a configuration says of them differs from architecture to architecture, and within one from layer to layer.
+        """
+        import torch
+        from transformers import DynamicCache
+
+        cache = DynamicCache()
+        with torch.no_grad():
+            token = torch.zeros(1, 1, dtype=torch.long, device=self.head.weight.device)
+            self.trunk(input_ids=token, past_key_values=cache, use_cache=True)
+        return [(layer.keys, layer.values) for layer in cache.layers]
+
 
 def causal_parts(model) -> Parts:
     """Return the parts of a base model or of one with an adapter.

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from maple import answers, benchmark_sources, config, manifests, prediction
+from maple import answers, benchmark_sources, config, hub, manifests, prediction
 from maple.benchmarks import DECLARED, normalise
 from maple.errors import UserError
 from maple.files import write_jsonl
@@ -119,3 +119,27 @@ def test_a_manifest_that_is_none_is_one_line(tmp_path, content):
     (tmp_path / "index.json").write_text(content)
     with pytest.raises(UserError, match="index.json: damaged or edited: run"):
         manifests.read(tmp_path / "index.json", only=())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("test-de.tsv", b"\na\tb\tneutral\n", "record 1: 0 columns"),
+        ("test-de.tsv", b"\xe9\tb\tneutral\n", "not a TSV file in UTF-8"),
+        ("test-de.tsv", b"a" * 200_000 + b"\tb\tneutral\n", "not a TSV file in UTF-8"),
+        ("de.jsonl", b'{"items": [{"question": "q", "answers": [{"text": "a"}]}]}\n', "record 1: not a passage"),
+        ("de.jsonl", b'{"items": []}\n{"text": "a"}\n', "record 2: not a passage"),
+    ],
+)
+def test_a_file_in_another_layout_is_one_line(tmp_path, name, content, expected):
+    (tmp_path / name).write_bytes(content)
+    settings = {"benchmark": "xnli", "source": "local", "path": str(tmp_path)}
+    with pytest.raises(UserError, match=f"{name}.*{expected}"):
+        benchmark_sources.read(settings, "de", "test")
+
+
+def test_a_damaged_download_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "x.parquet").write_bytes(b"PAR1 and no more")
+    monkeypatch.setattr(hub, "dataset_file", lambda *_: tmp_path / "x.parquet")
+    with pytest.raises(UserError, match="x.parquet: not a Parquet file .*: delete it"):
+        benchmark_sources.read({"benchmark": "xnli", "source": "hub", "revision": "main"}, "de", "test")

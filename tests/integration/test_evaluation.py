@@ -6,7 +6,18 @@ import pytest
 import torch
 from tiny import ARCHITECTURES, COMMON, CPU, load
 
-from maple import adapters, engine, generation, likelihood, model_sources, models, packed_attention, requests, tries
+from maple import (
+    adapters,
+    engine,
+    generation,
+    likelihood,
+    model_sources,
+    models,
+    packed_attention,
+    prediction,
+    requests,
+    tries,
+)  # fmt: skip
 from maple.canonical import canonical
 from maple.errors import UserError
 from maple.prompts import PromptSet
@@ -244,3 +255,13 @@ def test_heads_of_other_sizes(tmp_path):
         texts, _ = generation.generate(ready, contexts, tokenizer, 9, [])
         for text, sequence in zip(texts, contexts, strict=True):
             assert text == greedy(model, tokenizer, sequence, 9), kind
+
+
+def test_a_likelihood_that_is_not_a_number_is_one_line(system, tmp_path, monkeypatch):
+    _, tokenizer, ready = system
+    (tmp_path / "set.yaml").write_text("context: ''\noptions: {a: ' yes', b: ' no'}\n")
+    item = {"id": "7", "language": "en", "fields": {}, "options": ["a", "b"], "gold": "a"}
+    asked = prediction.Questions([item], [], PromptSet(tmp_path / "set.yaml"), "likelihood")
+    monkeypatch.setattr(likelihood, "score", lambda *_: ([-1.0, float("nan")], 4))
+    with pytest.raises(UserError, match=r"item 7 \(en\) has a likelihood that is not a number"):
+        prediction.predict_language(asked, ready, tokenizer, None)

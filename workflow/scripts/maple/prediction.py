@@ -1,5 +1,6 @@
 """Predictions of one system on one benchmark: which languages are current, and computing the others."""
 
+import math
 import os
 import shutil
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from maple import answers, manifests, requests
 from maple.canonical import digest
+from maple.errors import UserError
 from maple.files import read_jsonl, write_json, write_jsonl
 from maple.logs import log
 
@@ -111,6 +113,9 @@ def predict_language(questions: Questions, engine, tokenizer, progress) -> tuple
     A record holds the item's id, language and gold (or answers), the prediction, the demonstrations left
     and the prompt's hash. By likelihood it holds each option's log-likelihood (natural log), also per
     token and per UTF-8 byte, and the options tied for the best sum; generated, it holds the raw text.
+
+    Raises:
+        UserError: An item is longer than the model can take, or its likelihood is not a number; its id is named.
     """
     from maple import generation, likelihood
 
@@ -131,6 +136,12 @@ def predict_language(questions: Questions, engine, tokenizer, progress) -> tuple
             scores = iter(scores)
             for place in places:
                 own = [(sequence, next(scores)) for sequence in fitted[place].sequences]
+                if not all(math.isfinite(value) for _, value in own):
+                    item = questions.items[place]
+                    raise UserError(
+                        f"item {item['id']} ({item['language']}) has a likelihood that is not a number: the weights of "
+                        "the model or of the adapter are no good: make it anew, at a lower learning rate"
+                    )
                 records[place] |= answers.by_likelihood(fitted[place].options, own)
         else:
             prompts = questions.prompts

@@ -265,3 +265,19 @@ def test_a_likelihood_that_is_not_a_number_is_one_line(system, tmp_path, monkeyp
     monkeypatch.setattr(likelihood, "score", lambda *_: ([-1.0, float("nan")], 4))
     with pytest.raises(UserError, match=r"item 7 \(en\) has a likelihood that is not a number"):
         prediction.predict_language(asked, ready, tokenizer, None)
+
+
+def test_memory_that_runs_out_is_one_line(system, monkeypatch):
+    _, tokenizer, ready = system
+
+    def short(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(engine.Engine, "run", short)
+    asked = sequences(tokenizer, [("Who?", [" I.", " Me."])])
+    for ask in (
+        lambda: likelihood.score(ready, asked),
+        lambda: generation.generate(ready, asked, tokenizer, 4, ()),
+    ):
+        with pytest.raises(UserError, match="^out of memory: free the device"):
+            ask()

@@ -174,6 +174,18 @@ def test_a_team_resumes_to_the_same_bytes(inputs, tmp_path, monkeypatch):
     assert 0 < read_json(folder / "facts.json")["volatile"]["resumed_at"] < 5
 
 
+def killed(team):
+    """Wait for the second process, which is killed as for the machine's memory."""
+    if team.rank:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+
+
+def test_a_killed_process_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="ended by SIGKILL: if the machine's memory ran out"):
+        workers.run(killed, (), 2, tmp_path / "meeting")
+
+
 def behind(team, args, spec, folder):
     """Train with the second process's clock all but standing still."""
     if team.rank:

@@ -3,6 +3,7 @@
 import torch
 
 from maple import devices, tries
+from maple.engine import within_memory
 from maple.wave import Wave, following
 
 _WIDEST = {"cpu": 512, "cuda": 2048}
@@ -103,6 +104,7 @@ def _write(engine, numbers, states, wave, new: int, done) -> dict[int, list[int]
     return finished
 
 
+@within_memory()
 def generate(engine, sequences, tokenizer, new: int, stop, progress=None) -> tuple[list[str], int]:
     """Return the greedy continuation of each sequence, up to a stop string, EOS or ``new`` tokens.
 
@@ -117,6 +119,9 @@ def generate(engine, sequences, tokenizer, new: int, stop, progress=None) -> tup
     Returns:
         Texts, without the stop string, in the order given; and the number of tokens read, those shared
         counted once.
+
+    Raises:
+        UserError: The device's memory ran out.
     """
     end = tokenizer.eos_token_id
 

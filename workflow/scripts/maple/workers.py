@@ -83,6 +83,7 @@ def run(task, arguments: tuple, count: int, meeting: Path) -> None:
 
     Raises:
         UserError, Preempted, torch.OutOfMemoryError: One of them did; the others were ended.
+        UserError: One of them was killed.
     """
     if count == 1:
         task(ALONE, *arguments)
@@ -109,11 +110,16 @@ def run(task, arguments: tuple, count: int, meeting: Path) -> None:
     try:
         while not started.join():
             pass
-    except ProcessException:
+    except ProcessException as error:
         if word.is_file():
             said = read_json(word)
             kinds = {"UserError": UserError, "Preempted": Preempted, "OutOfMemoryError": torch.OutOfMemoryError}
             raise kinds[said["kind"]](said["message"]) from None
         if came:
             raise Preempted("asked to stop before the first step") from None
+        if getattr(error, "signal_name", None):
+            raise UserError(
+                f"a training process was ended by {error.signal_name}: if the machine's memory ran out, ask for more "
+                "of it or for fewer GPUs"
+            ) from None
         raise

@@ -100,6 +100,8 @@ NOTICED_BY = {
     "engine": RUNS,
     "likelihood": RUNS,
     "generation": RUNS,
+    "wave": RUNS,
+    "softmax_kernels": RUNS | {"finetune"},
     "answers": RUNS,
     "prediction": RUNS,
     "spans": {"score"},

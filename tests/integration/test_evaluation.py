@@ -6,7 +6,18 @@ import pytest
 import torch
 from tiny import ARCHITECTURES, COMMON, CPU, load
 
-from maple import adapters, engine, generation, likelihood, model_sources, models, requests, tries
+from maple import (
+    adapters,
+    engine,
+    generation,
+    likelihood,
+    model_sources,
+    models,
+    packed_attention,
+    prediction,
+    requests,
+    tries,
+)  # fmt: skip
 from maple.canonical import canonical
 from maple.errors import UserError
 from maple.prompts import PromptSet
@@ -112,20 +123,22 @@ def test_shared_tokens_are_run_once(system):
     assert run < 0.45 * sum(len(sequence.tokens) for sequence in whole)
 
 
+def greedy(model, tokenizer, sequence, new):
+    """Greedy continuation, each token by one ordinary forward pass."""
+    tokens = list(sequence.tokens)
+    with torch.inference_mode():
+        for _ in range(new):
+            tokens.append(int(model(torch.tensor([tokens])).logits[0, -1].float().argmax()))
+    written = tokens[len(sequence.tokens) :]
+    return tokenizer.decode(written[: written.index(2) if 2 in written else new], skip_special_tokens=True)
+
+
 @pytest.mark.parametrize("shots", ["", SHOTS], ids=["zero-shot", "cached prefix"])
 def test_generation_equals_plain_decoding_in_any_batch(system, shots, monkeypatch):
     model, tokenizer, ready = system
     contexts = [shots + text for text in (PASSAGE + "Who?", PASSAGE + "When and where?", "Short.", "สวัสดี")]
     whole = sequences(tokenizer, [(context, []) for context in contexts])
-    expected = []
-    for sequence in whole:
-        tokens = list(sequence.tokens)
-        with torch.inference_mode():
-            for _ in range(9):
-                tokens.append(int(model(torch.tensor([tokens])).logits[0, -1].float().argmax()))
-        new = tokens[len(sequence.tokens) :]
-        length = new.index(2) if 2 in new else len(new)
-        expected.append(tokenizer.decode(new[:length], skip_special_tokens=True))
+    expected = [greedy(model, tokenizer, sequence, 9) for sequence in whole]
     for rows, budget in ((16, 1024), (1, 1), (3, 100)):
         monkeypatch.setattr(generation, "_MOST_CPU_ROWS", rows)
         monkeypatch.setattr(engine.Engine, "budget", lambda self, budget=budget: budget)
@@ -206,8 +219,65 @@ def test_architectures_that_break_what_is_taken_for_granted_are_refused():
     scaled = AutoConfig.for_model("cohere", **COMMON, logit_scale=0.5)
     with pytest.raises(UserError, match="'cohere' changes its logits"):
         models.check(AutoModelForCausalLM.from_config(scaled).eval())
+    # Found in review: caps and factors that move logits by less than a tenth went unnoticed.
+    for kind, change in (("gemma4_text", {"final_logit_softcapping": 30.0}), ("granite", {"logits_scaling": 1.02})):
+        changed = AutoConfig.for_model(kind, **COMMON | change, initializer_range=0.1)
+        with pytest.raises(UserError, match=f"'{kind}' changes its logits"):
+            models.check(AutoModelForCausalLM.from_config(changed).eval())
     recurrent = AutoConfig.for_model(
         "lfm2", **COMMON, layer_types=["conv", "full_attention"], block_auto_adjust_ff_dim=False
     )
     with pytest.raises(UserError, match="'lfm2' has layers that are not attention"):
         models.check(AutoModelForCausalLM.from_config(recurrent).eval())
+
+
+def test_heads_of_other_sizes(tmp_path):
+    """Found in review: values narrower than keys ended generation in a traceback."""
+    latent = dict(num_key_value_heads=4, q_lora_rank=16, kv_lora_rank=16, qk_rope_head_dim=8, qk_nope_head_dim=16,
+                  v_head_dim=16, n_routed_experts=4, num_experts_per_tok=2, n_group=1, topk_group=1,
+                  moe_intermediate_size=32, first_k_dense_replace=1)  # fmt: skip
+    mixed = dict(head_dim=16, global_head_dim=512, sliding_window=8, hidden_size_per_layer_input=0,
+                 layer_types=["sliding_attention", "full_attention"])  # fmt: skip
+    for kind, change, each in (
+        ("deepseek_v3", latent, 2 * (16 + 8)),
+        ("gemma4_text", mixed, 2 * 2 * 16 + 2 * 2 * 512),
+        ("llama", {}, 2 * 2 * (16 + 16)),
+    ):
+        path = tmp_path / kind / "manifest.json"
+        architecture = COMMON | {"model_type": kind, "initializer_range": 0.2} | change
+        model_sources.prepare(canonical({"source": "random", "seed": 3, "architecture": architecture}), "code", path)
+        model, tokenizer = load(path)
+        parts = models.causal_parts(model)
+        assert sum(part.numel() for layer in parts.one_token() for part in layer) == each, kind
+        assert packed_attention.takes_heads(parts) == (kind == "llama")
+        contexts = sequences(tokenizer, [("What is it? " * n, []) for n in range(1, 7)])
+        ready = engine.Engine(parts, model.config, CPU)
+        texts, _ = generation.generate(ready, contexts, tokenizer, 9, [])
+        for text, sequence in zip(texts, contexts, strict=True):
+            assert text == greedy(model, tokenizer, sequence, 9), kind
+
+
+def test_a_likelihood_that_is_not_a_number_is_one_line(system, tmp_path, monkeypatch):
+    _, tokenizer, ready = system
+    (tmp_path / "set.yaml").write_text("context: ''\noptions: {a: ' yes', b: ' no'}\n")
+    item = {"id": "7", "language": "en", "fields": {}, "options": ["a", "b"], "gold": "a"}
+    asked = prediction.Questions([item], [], PromptSet(tmp_path / "set.yaml"), "likelihood")
+    monkeypatch.setattr(likelihood, "score", lambda *_: ([-1.0, float("nan")], 4))
+    with pytest.raises(UserError, match=r"item 7 \(en\) has a likelihood that is not a number"):
+        prediction.predict_language(asked, ready, tokenizer, None)
+
+
+def test_memory_that_runs_out_is_one_line(system, monkeypatch):
+    _, tokenizer, ready = system
+
+    def short(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(engine.Engine, "run", short)
+    asked = sequences(tokenizer, [("Who?", [" I.", " Me."])])
+    for ask in (
+        lambda: likelihood.score(ready, asked),
+        lambda: generation.generate(ready, asked, tokenizer, 4, ()),
+    ):
+        with pytest.raises(UserError, match="^out of memory: free the device"):
+            ask()

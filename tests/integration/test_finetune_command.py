@@ -5,7 +5,9 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import finetune
 import kill_campaign
@@ -13,7 +15,7 @@ import pytest
 import torch
 from tiny import COMMON
 
-from maple import manifests, model_sources, response_loss, workers
+from maple import manifests, model_sources, response_loss, training, workers
 from maple.canonical import canonical
 from maple.errors import UserError
 from maple.files import read_json, read_jsonl, write_jsonl
@@ -170,3 +172,29 @@ def test_a_team_resumes_to_the_same_bytes(inputs, tmp_path, monkeypatch):
     newest.with_suffix(".safetensors").unlink()
     assert run() == whole
     assert 0 < read_json(folder / "facts.json")["volatile"]["resumed_at"] < 5
+
+
+def killed(team):
+    """Wait for the second process, which is killed as for the machine's memory."""
+    if team.rank:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+
+
+def test_a_killed_process_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="ended by SIGKILL: if the machine's memory ran out"):
+        workers.run(killed, (), 2, tmp_path / "meeting")
+
+
+def behind(team, args, spec, folder):
+    """Train with the second process's clock all but standing still."""
+    if team.rank:
+        training.time = SimpleNamespace(monotonic=lambda: time.monotonic() / 1e6)
+    finetune.train(team, args, spec, folder)
+
+
+def test_one_clock_says_when_a_checkpoint_is_due(inputs, tmp_path):
+    args = arguments(inputs, tmp_path)
+    args.checkpoint_seconds = 1e-3
+    workers.run(behind, (args, SPEC, tmp_path), 2, tmp_path / "meeting")
+    assert [entry["step"] for entry in journal(tmp_path) if "loss" in entry] == [1, 2, 3, 4, 5, 6]

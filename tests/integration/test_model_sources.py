@@ -4,7 +4,9 @@ import hashlib
 import sys
 
 import pytest
-from tiny import ARCHITECTURES, COMMON
+import torch
+from safetensors.torch import load_file, save_file
+from tiny import ARCHITECTURES, COMMON, CPU
 
 from maple import model_sources, models
 from maple.canonical import canonical
@@ -117,3 +119,50 @@ def test_a_tokenizer_is_checked_before_it_is_used(tmp_path, damage):
         file.write_bytes(whole[:-1])
     with pytest.raises(UserError, match="tokenizer.json: .*run again to prepare the model anew"):
         models.load_tokenizer(manifest)
+
+
+def edit_weights(folder, change):
+    weights = load_file(folder / "model.safetensors")
+    change(weights)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
+QUERY = "model.layers.0.self_attn.q_proj.weight"
+
+
+def lacking(folder):
+    edit_weights(folder, lambda weights: weights.pop(QUERY))
+
+
+@pytest.mark.parametrize(
+    ("bits", "change", "expected"),
+    [
+        # Found in review: transformers went on with a random matrix in its place.
+        *((bits, lacking, "q_proj.weight' are missing") for bits in (16, 8, 4)),
+        (16, lambda f: edit_weights(f, lambda w: w.update({QUERY: torch.zeros(2, 2)})), "of another shape"),
+        (16, lambda f: (f / "model.safetensors").rename(f / "w.safetensors"), "no file named model"),
+        (16, lambda f: (f / "model.safetensors").write_bytes(b"x" * 99), "header too large"),
+        (16, lambda f: (f / "config.json").write_text("{"), "not a valid JSON file"),
+        (16, lambda f: (f / "tokenizer.json").write_text("{"), "its tokenizer cannot be loaded"),
+        (16, lambda f: (f / "tokenizer.json").write_text("{}"), "its tokenizer cannot be loaded"),
+    ],
+)
+def test_a_folder_that_does_not_hold_a_whole_model_is_one_line(tmp_path, bits, change, expected):
+    folder, manifest = tmp_path / "given", tmp_path / "model/manifest.json"
+    random = {"source": "random", "seed": 0, "architecture": COMMON | ARCHITECTURES["llama"]}
+    model_sources.prepare(canonical(random), "c", folder / "manifest.json")
+    change(folder)
+    model_sources.prepare(canonical({"source": "path", "path": str(folder)}), "c", manifest)
+    with pytest.raises(UserError, match=expected) as error:
+        models.load_base(manifest, bits, CPU)
+    assert str(folder) in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "architecture", [{"model_type": "none such"}, {"hidden_size": 64}, {"model_type": "llama", "hidden_size": "wide"}]
+)
+def test_an_architecture_that_is_none_is_one_line(tmp_path, architecture):
+    spec = canonical({"source": "random", "seed": 0, "architecture": architecture})
+    with pytest.raises(UserError, match="^models.*.architecture: ") as error:
+        model_sources.prepare(spec, "c", tmp_path / "manifest.json")
+    assert "\n" not in str(error.value)

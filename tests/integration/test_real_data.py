@@ -125,7 +125,7 @@ def test_gemma_is_above_chance_on_english(items, tmp_path):
     records = files.read_jsonl(items.parent / "en.jsonl")[:300]
     files.write_jsonl(tmp_path / "en.jsonl", records)
     prompts = PromptSet(ROOT / "config/prompts/xnli/native.yaml")
-    questions = prediction.Questions.read(tmp_path, "en", prompts, "likelihood")
+    questions = prediction.Questions.read(tmp_path, {}, "en", prompts, "likelihood")
     ready = Engine(models.causal_parts(model), model.config, device)
     found, _ = prediction.predict_language(questions, ready, tokenizer, None)
     right = sum(record["gold"] == record["prediction"] for record in found)

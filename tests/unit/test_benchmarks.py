@@ -2,9 +2,10 @@ import json
 
 import pytest
 
-from maple import answers, benchmark_sources, config
+from maple import answers, benchmark_sources, config, hub, manifests, prediction
 from maple.benchmarks import DECLARED, normalise
 from maple.errors import UserError
+from maple.files import write_jsonl
 from maple.requests import Sequence
 
 XCOPA = {"premise": "p", "choice1": "a", "choice2": "b", "question": "cause", "label": 1, "idx": 7}
@@ -97,3 +98,48 @@ def test_config_refuses_what_a_benchmark_cannot():
         changed["benchmarks"][name].update(part)
         with pytest.raises(UserError, match=expected):
             config.resolve(changed)
+
+
+def test_demonstrations_of_an_earlier_spec_are_not_shown(tmp_path):
+    """Found in review: an edit from two shots to none still showed two, under the digest of none."""
+    data = tmp_path / "source/data/de"
+    item = {"premise": "p", "choice1": "a", "choice2": "b", "question": "cause", "label": 0}
+    for split in ("test", "val"):
+        write_jsonl(data / f"{split}.de.jsonl", [item | {"idx": number} for number in range(3)])
+    spec = {"benchmark": "xcopa", "source": "local", "path": str(tmp_path / "source"), "split": "test"}
+    index = tmp_path / "items/index.json"
+    for shots in (2, 0):
+        benchmark_sources.prepare(json.dumps(spec | {"shots": shots}), "code", index, ["de"])
+        files = manifests.read(index)["files"]
+        assert len(prediction.Questions.read(index.parent, files, "de", None, "likelihood").shots) == shots
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "{}", '{"files": {}, "digest": "0"}'])
+def test_a_manifest_that_is_none_is_one_line(tmp_path, content):
+    (tmp_path / "index.json").write_text(content)
+    with pytest.raises(UserError, match="index.json: damaged or edited: run"):
+        manifests.read(tmp_path / "index.json", only=())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("test-de.tsv", b"\na\tb\tneutral\n", "record 1: 0 columns"),
+        ("test-de.tsv", b"\xe9\tb\tneutral\n", "not a TSV file in UTF-8"),
+        ("test-de.tsv", b"a" * 200_000 + b"\tb\tneutral\n", "not a TSV file in UTF-8"),
+        ("de.jsonl", b'{"items": [{"question": "q", "answers": [{"text": "a"}]}]}\n', "record 1: not a passage"),
+        ("de.jsonl", b'{"items": []}\n{"text": "a"}\n', "record 2: not a passage"),
+    ],
+)
+def test_a_file_in_another_layout_is_one_line(tmp_path, name, content, expected):
+    (tmp_path / name).write_bytes(content)
+    settings = {"benchmark": "xnli", "source": "local", "path": str(tmp_path)}
+    with pytest.raises(UserError, match=f"{name}.*{expected}"):
+        benchmark_sources.read(settings, "de", "test")
+
+
+def test_a_damaged_download_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "x.parquet").write_bytes(b"PAR1 and no more")
+    monkeypatch.setattr(hub, "dataset_file", lambda *_: tmp_path / "x.parquet")
+    with pytest.raises(UserError, match="x.parquet: not a Parquet file .*: delete it"):
+        benchmark_sources.read({"benchmark": "xnli", "source": "hub", "revision": "main"}, "de", "test")

@@ -1,3 +1,4 @@
+import gzip
 import json
 from collections import Counter
 
@@ -7,6 +8,7 @@ from maple import chat, files, instructions, mixing
 from maple.canonical import canonical
 from maple.conversations import conversations, read
 from maple.errors import UserError
+from maple.instructions import records_of
 from maple.overlap import Overlap, grams
 
 LONG = "the river ferry leaves the old harbour every morning at nine and comes back before the lamps are lit"
@@ -20,6 +22,8 @@ LONG = "the river ferry leaves the old harbour every morning at nine and comes b
         ({"instruction": "N", "instances": [{"input": "a", "output": "b"}, {"input": "", "output": "c"}]},
          [["N\n\na", "b"], ["N", "c"]]),
         ({"Definition": ["Do."], "Instances": [{"input": "x", "output": ["y", "z"]}]}, [["Do.\n\nx", "y"]]),
+        # Found in review: a definition that is no list was spelt out, letter by letter.
+        ({"Definition": "Do.", "Instances": [{"input": "x", "output": "y"}]}, [["Do.\n\nx", "y"]]),
         ({"prompt": ["P"], "response": "R"}, [["P", "R"]]),
         ({"utterances": [{"name": "user", "text": "a"}, {"name": "agent", "text": "b"}]}, [["a", "b"]]),
         ({"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}, [["a", "b"]]),
@@ -27,7 +31,7 @@ LONG = "the river ferry leaves the old harbour every morning at nine and comes b
                        (("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d"), ("user", "e"))]},
          [["a", "b", "c", "d"]]),
     ],
-    ids=["alpaca", "no input", "seed", "natural instructions", "pair", "utterances", "sharegpt", "chat"],
+    ids=["alpaca", "no input", "seed", "natural", "one definition", "pair", "utterances", "sharegpt", "chat"],
 )  # fmt: skip
 def test_shapes(record, expected):
     found = conversations(record, "f, record 1")
@@ -42,6 +46,13 @@ def test_shapes(record, expected):
         ({"id": 1, "prompt": "only"}, "the fields id, prompt are of no known shape"),
         ({"messages": [{"role": "assistant", "content": "b"}]}, "beginning with the user's"),
         ({"messages": [{"role": "narrator", "content": "b"}]}, "a turn of 'narrator'"),
+        ({"messages": [{"role": ["user"], "content": "b"}]}, "a turn of ['user']"),
+        ({"messages": None}, "the field 'messages' is not a list of objects"),
+        ({"conversations": {"from": "human"}}, "the field 'conversations' is not a list of objects"),
+        ({"instruction": "a", "instances": [3]}, "the field 'instances' is not a list of objects"),
+        ({"Definition": ["Do."], "Instances": "x"}, "the field 'Instances' is not a list of objects"),
+        ({"Instances": [{"input": "x", "output": "y"}]}, "the field 'Definition' is missing or not text"),
+        ({"Definition": [5], "Instances": []}, "the field 'Definition' is missing or not text"),
     ],
 )
 def test_broken_records_are_named(record, expected):
@@ -160,3 +171,19 @@ def test_sources_are_mixed_by_weight(tmp_path):
 def test_an_id_that_occurs_twice(tmp_path):
     with pytest.raises(UserError, match="record 2: the id 0 occurs twice"):
         prepared(tmp_path, {"en": [alpaca(1, "a")[0], alpaca(1, "b")[0]]})
+
+
+def test_an_id_that_is_another_records_number():
+    raw = [("f", "f, record 1", {"id": 2, "prompt": "a", "response": "b"})]
+    raw.append(("f", "f, record 2", {"prompt": "a", "response": "c"}))
+    with pytest.raises(UserError, match="f, record 2: the id 2 occurs twice"):
+        records_of(raw, "de", "")
+
+
+@pytest.mark.parametrize(
+    "content", [b"no", gzip.compress(b"[{}]" * 99)[:-9], gzip.compress(b"\xff"), gzip.compress(b"[")]
+)
+def test_a_damaged_archive_is_one_line(tmp_path, content):
+    (tmp_path / "x.json.gz").write_bytes(content)
+    with pytest.raises(UserError, match="x.json.gz: not gzipped JSON"):
+        read(tmp_path / "x.json.gz")

@@ -56,3 +56,29 @@ def test_digest_is_a_languages_own(tmp_path):
     (tmp_path / "a.yaml").write_text(text.replace("sahihi", "kweli"))
     old, new = PromptSet(ROOT / "config/prompts/xnli/native.yaml"), PromptSet(tmp_path / "a.yaml")
     assert old.digest("en") == new.digest("en") and old.digest("sw") != new.digest("sw")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        # Found in review: an answer ended before the first of these letters.
+        ("stop: 'END'", "stop is 'END': it has to be a list"),
+        ("stop: ['']", "stop is"),
+        ("stop: [3]", "stop is"),
+        ("max_new_tokens: '20'", "max_new_tokens is '20': it has to be a whole number"),
+        ("max_new_tokens: 0", "max_new_tokens is 0"),
+        ("separator: 3", "separator is 3: it has to be text"),
+        ("words: [de]", "words is"),
+        ("words: {de: null}", "words is"),
+    ],
+)
+def test_a_value_of_another_kind(tmp_path, line, expected):
+    (tmp_path / "set.yaml").write_text(f"context: ''\n{line}\n")
+    with pytest.raises(UserError, match=f"set.yaml: {expected}"):
+        PromptSet(tmp_path / "set.yaml")
+
+
+def test_a_set_that_is_not_text(tmp_path):
+    (tmp_path / "set.yaml").write_bytes(b"\xff\xfe\xe9")
+    with pytest.raises(UserError, match="set.yaml: UnicodeDecodeError"):
+        PromptSet(tmp_path / "set.yaml")

@@ -174,7 +174,8 @@ def main(argv=None) -> int:
     from maple.scratch import scratch
 
     spec = json.loads(args.spec)
-    inputs = {name: manifests.identity(read_json(path)) for name, path in (("model", args.model), ("data", args.data))}
+    given = {"model": args.model, "data": args.data}
+    inputs = {name: manifests.identity(manifests.read(path, only=())) for name, path in given.items()}
     expected = {"spec": spec, "code": args.code, "inputs": inputs}
     with scratch(args.scratch, expected) as folder:
         # Another process may have finished this very adapter while we waited for its lock.

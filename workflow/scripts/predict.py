@@ -6,7 +6,6 @@ from pathlib import Path
 
 from maple import leases, manifests, prediction
 from maple.errors import UserError
-from maple.files import read_json
 from maple.logs import add_log_argument, log, run, setup_logging
 from maple.prompts import PromptSet
 
@@ -42,11 +41,12 @@ def show(args) -> None:
     from maple import models
 
     prompts, tokenizer = PromptSet(args.prompts), models.load_tokenizer(args.model)
-    for name in sorted(manifests.read(args.items)["files"]):
+    files = manifests.read(args.items)["files"]
+    for name in sorted(files):
         language = Path(name).stem
         if "/" in name or not prompts.has(language):
             continue
-        asked = prediction.Questions.read(args.items.parent, language, prompts, "likelihood")
+        asked = prediction.Questions.read(args.items.parent, files, language, prompts, "likelihood")
         shown = "".join(prompts.demonstration(shot) for shot in asked.shots)
         for item in asked.items[: args.show_prompts]:
             context, options = prompts.render(item)
@@ -67,22 +67,21 @@ def compute(args, spec: dict, missing: list[str], keys: dict, prompts: PromptSet
 
     recorder = Recorder()
     device = devices.setup(args.threads)
-    items = read_json(args.items)
+    files = manifests.read(args.items, only=())["files"]
     for language in missing:
         if language not in keys:
             raise UserError(f"{args.prompts} has no words for {language!r}: add them or choose another prompt set")
-    names = [name for name in items["files"] if Path(name).stem in missing]
-    manifests.read(args.items, only=names)
+    manifests.read(args.items, only=[name for name in files if Path(name).stem in missing])
     model, tokenizer = models.load_base(args.model, spec["bits"], device)
     if args.adapter:
         model = models.attach(model, args.adapter)
     engine = Engine(models.causal_parts(model), model.config.get_text_config(), device)
     entries, tokens = {}, 0
-    total = sum(items["files"][f"{language}.jsonl"]["items"] for language in missing)
+    total = sum(files[f"{language}.jsonl"]["items"] for language in missing)
     with tqdm(total=total, unit="item", mininterval=2.0) as bar:
         for language in missing:
             bar.set_postfix_str(language, refresh=False)
-            questions = prediction.Questions.read(args.items.parent, language, prompts, spec["scoring"])
+            questions = prediction.Questions.read(args.items.parent, files, language, prompts, spec["scoring"])
             each = len(questions.items[0].get("options", [0])) if spec["scoring"] == "likelihood" else 1
             records, count = prediction.predict_language(
                 questions, engine, tokenizer, lambda done, each=each: bar.update(done / each)
@@ -126,8 +125,9 @@ def main(argv=None) -> int:
 
     spec = json.loads(args.spec)
     prompts = PromptSet(args.prompts)
-    items, model = read_json(args.items), read_json(args.model)
-    adapter = read_json(args.adapter) if args.adapter else None
+    # Without their payloads, which are checked when they are read.
+    items, model = manifests.read(args.items, only=()), manifests.read(args.model, only=())
+    adapter = manifests.read(args.adapter, only=()) if args.adapter else None
     keys = language_keys(args, spec, items, model, adapter, prompts)
     languages = [path.stem for path in args.out]
     parts = {"model": model} | ({"adapter": adapter} if adapter else {})

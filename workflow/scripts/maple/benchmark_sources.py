@@ -18,11 +18,14 @@ _QUESTION_LANGUAGE = {"hub": "et", "local": "en", "sample": "en"}
 
 def _tsv(path: Path, header: tuple[str, ...]) -> list[dict]:
     """Return the rows of an unquoted TSV file; ``header`` names the columns where the file does not."""
-    with open(path, encoding="utf-8", newline="") as stream:
-        rows = list(csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
+    try:
+        with open(path, encoding="utf-8", newline="") as stream:
+            rows = list(csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: not a TSV file in UTF-8 ({error})") from None
     if not rows:
         raise UserError(f"{path}: the file is empty")
-    if rows[0][0] == "InputStoryid":
+    if rows[0][:1] == ["InputStoryid"]:
         header = ("story_id", *(f"input_sentence_{n}" for n in range(1, 5)), "sentence_quiz1", "sentence_quiz2")
         header, rows = (*header, "answer_right_ending"), rows[1:]
     for number, row in enumerate(rows, 1):
@@ -54,15 +57,17 @@ def _ungroup(records: list[dict], path: Path) -> list[dict]:
     """Return Belebele's questions from a file that groups them by passage (`text`, `items`)."""
     flat = []
     for number, record in enumerate(records, 1):
-        for question_number, item in enumerate(record["items"], 1):
-            right = [place for place, answer in enumerate(item["answers"], 1) if answer["correct"]]
-            if len(item["answers"]) != 4 or len(right) != 1:
-                raise UserError(
-                    f"{path}, record {number}: question {question_number} needs 4 answers, one of them correct"
-                )
-            answers = {f"mc_answer{place}": answer["text"] for place, answer in enumerate(item["answers"], 1)}
-            own = {"link": f"passage {number}", "question_number": question_number, "correct_answer_num": str(right[0])}
-            flat.append({"flores_passage": record["text"], "question": item["question"], **answers, **own})
+        where = f"{path}, record {number}"
+        try:
+            for question, item in enumerate(record["items"], 1):
+                right = [place for place, answer in enumerate(item["answers"], 1) if answer["correct"]]
+                if len(item["answers"]) != 4 or len(right) != 1:
+                    raise UserError(f"{where}: question {question} needs 4 answers, one of them correct")
+                answers = {f"mc_answer{place}": answer["text"] for place, answer in enumerate(item["answers"], 1)}
+                own = {"link": f"passage {number}", "question_number": question, "correct_answer_num": str(right[0])}
+                flat.append({"flores_passage": record["text"], "question": item["question"], **answers, **own})
+        except (KeyError, TypeError) as error:
+            raise UserError(f"{where}: not a passage with its questions ({type(error).__name__}: {error})") from None
     return flat
 
 
@@ -95,7 +100,12 @@ def _hub(benchmark: Benchmark, code: str, split: str, revision: str) -> tuple[st
         return where, read_jsonl(path)
     import pyarrow.parquet
 
-    records = pyarrow.parquet.read_table(path).to_pylist()
+    try:
+        records = pyarrow.parquet.read_table(path).to_pylist()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise UserError(
+            f"{path}: not a Parquet file ({' '.join(str(error).split())}): delete it and run again"
+        ) from None
     labels = list(benchmark.golds)
     for record in records:
         if isinstance(record.get("answers"), dict):

@@ -6,6 +6,7 @@ are told apart by their fields, so that a folder may hold files of several kinds
 
 import gzip
 import json
+import zlib
 from pathlib import Path
 
 from maple.errors import UserError
@@ -13,6 +14,9 @@ from maple.files import read_jsonl
 
 _ROLES = {"user": "user", "human": "user", "prompter": "user", "assistant": "assistant", "agent": "assistant",
           "gpt": "assistant", "bot": "assistant", "model": "assistant"}  # fmt: skip
+
+# The field that holds the turns, and of a turn those that say whose it is and what was said.
+_CHATS = (("messages", "role", "content"), ("conversations", "from", "value"), ("utterances", "name", "text"))
 
 
 def _text(record: dict, name: str, where: str) -> str:
@@ -30,6 +34,17 @@ def _text(record: dict, name: str, where: str) -> str:
     return (value or "").strip()
 
 
+def _objects(value, name: str, where: str) -> list[dict]:
+    """Return a field's value if it is a list of objects.
+
+    Raises:
+        UserError: It is not.
+    """
+    if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
+        raise UserError(f"{where}: the field {name!r} is not a list of objects")
+    return value
+
+
 def _exchange(instruction: str, record: dict, output: str, where: str) -> list[dict]:
     """Return the conversation of an instruction, the record's input if it has one, and its output."""
     addition = _text(record, "input", where) if "input" in record else ""
@@ -40,12 +55,12 @@ def _exchange(instruction: str, record: dict, output: str, where: str) -> list[d
     ]
 
 
-def _turns(turns: list, role: str, content: str, where: str) -> list[dict]:
+def _turns(turns: list[dict], role: str, content: str, where: str) -> list[dict]:
     """Return the conversation of a list of turns whose fields are named ``role`` and ``content``."""
     found = []
     for turn in turns:
-        name = turn.get(role) if isinstance(turn, dict) else None
-        if name not in _ROLES:
+        name = turn.get(role)
+        if not isinstance(name, str) or name not in _ROLES:
             raise UserError(f"{where}: a turn of {name!r}: known are {', '.join(_ROLES)}")
         found.append({"role": _ROLES[name], "content": _text(turn, content, where)})
     # A last question without an answer teaches nothing.
@@ -70,18 +85,20 @@ def conversations(record: dict, where: str) -> list[list[dict]]:
     Raises:
         UserError: The shape is not known, or a field is missing.
     """
-    if "messages" in record:
-        return [_turns(record["messages"], "role", "content", where)]
-    if "conversations" in record:
-        return [_turns(record["conversations"], "from", "value", where)]
-    if "utterances" in record:
-        return [_turns(record["utterances"], "name", "text", where)]
+    for name, role, content in _CHATS:
+        if name in record:
+            return [_turns(_objects(record[name], name, where), role, content, where)]
     if "Instances" in record:
-        task = " ".join(record["Definition"])
-        return [_exchange(task, part, "output", where) for part in record["Instances"]]
+        lines = record.get("Definition")
+        lines = [lines] if isinstance(lines, str) else lines
+        if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+            raise UserError(f"{where}: the field 'Definition' is missing or not text")
+        parts = _objects(record["Instances"], "Instances", where)
+        return [_exchange(" ".join(lines), part, "output", where) for part in parts]
     if "instances" in record:
         instruction = _text(record, "instruction", where)
-        return [_exchange(instruction, part, "output", where) for part in record["instances"]]
+        parts = _objects(record["instances"], "instances", where)
+        return [_exchange(instruction, part, "output", where) for part in parts]
     if "response" in record:
         return [_exchange(_text(record, "prompt", where), {"response": record["response"]}, "response", where)]
     if "output" in record:
@@ -96,11 +113,14 @@ def read(path: Path) -> list[dict]:
     """Return the raw records of a file: a JSON list, one JSON object, or JSON lines whatever the suffix.
 
     Raises:
-        UserError: It is none of these, or empty.
+        UserError: It is none of these, damaged, or empty.
     """
     if path.suffix == ".gz":
-        with gzip.open(path, "rt", encoding="utf-8") as stream:
-            content = json.load(stream)
+        try:
+            with gzip.open(path, "rt", encoding="utf-8") as stream:
+                content = json.load(stream)
+        except (gzip.BadGzipFile, zlib.error, EOFError, ValueError) as error:
+            raise UserError(f"{path}: not gzipped JSON ({error}): delete it and run again") from None
     else:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))

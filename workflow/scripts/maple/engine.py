@@ -1,11 +1,13 @@
 """Running a model over rows of shared tokens: masks, the cached prefix, sizes that fit the memory."""
 
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, field
 
 import torch
 from transformers import DynamicCache
 
 from maple import devices
+from maple.errors import UserError
 from maple.models import Parts
 from maple.tries import Row
 
@@ -14,6 +16,17 @@ _LOGITS_BYTES = {"cpu": 2**26, "cuda": 2**29}
 # Tokens of a padded batch: beyond this nothing gets faster, and rows of one batch differ more in width. On a GPU times
 # the width of the model, 8,192 tokens of a 7B model: the narrower it is, the more of them keep the device busy.
 _MOST_CPU_TOKENS, _MOST_GPU_VALUES = 1024, 2**25
+
+
+@contextlib.contextmanager
+def within_memory():
+    """Let a GPU whose memory runs out in the block end in one line."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise UserError(
+            "out of memory: free the device, raise gpu_percent or use fewer bits; finished languages are kept"
+        ) from None
 
 
 @dataclass
@@ -30,7 +43,7 @@ class Engine:
     parts: Parts
     config: object
     device: torch.device
-    records: bool = False
+    records: bool = field(init=False)
 
     def __post_init__(self):
         """Record where there is a GPU, until it turns out not to work."""

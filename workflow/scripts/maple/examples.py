@@ -58,9 +58,9 @@ class Plan:
 
         epoch, position = divmod(step, self.per_epoch)
         generator = torch.Generator().manual_seed(self._seed * 100_003 + epoch)
-        order = torch.randperm(len(self._examples), generator=generator).tolist()
+        order = torch.randperm(len(self._examples), generator=generator)
         chosen = order[position * self._batch_size : (position + 1) * self._batch_size]
-        return [self._examples[index] for index in chosen]
+        return [self._examples[index] for index in chosen.tolist()]
 
 
 def _by_length(examples: list[Example]) -> list[Example]:

@@ -3,6 +3,7 @@
 import torch
 
 from maple import devices, tries
+from maple.engine import within_memory
 from maple.wave import Wave, following
 
 _WIDEST = {"cpu": 512, "cuda": 2048}
@@ -34,10 +35,8 @@ def _cache_tokens(engine) -> int:
     """Return how many tokens' keys and values may be held at once."""
     if engine.device.type == "cpu":
         return 16384
-    config = engine.config
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return int(0.4 * devices.free_memory(engine.device) / (config.num_hidden_layers * heads * width * 2 * 2))
+    each = sum(part.nbytes for layer in engine.parts.one_token() for part in layer)
+    return int(0.4 * devices.free_memory(engine.device) / each)
 
 
 def _read(engine, found, sequences, prefix, new: int):
@@ -66,8 +65,8 @@ def _read(engine, found, sequences, prefix, new: int):
         if states is None:
             states = hidden.new_zeros(len(numbers), hidden.shape[-1])
             for layer in cache.layers:
-                shape = (len(numbers), layer.keys.shape[1], width + new + 1, layer.keys.shape[3])
-                layers.append((layer.keys.new_zeros(shape), layer.values.new_zeros(shape)))
+                parts = (layer.keys, layer.values)
+                layers.append([p.new_zeros(len(numbers), p.shape[1], width + new + 1, p.shape[3]) for p in parts])
         states[slots] = hidden[rows, last]
         for (keys, values), layer in zip(layers, cache.layers, strict=True):
             # Indices on both sides of a slice put their own dimensions first: (sequences, width, heads, size).
@@ -105,6 +104,7 @@ def _write(engine, numbers, states, wave, new: int, done) -> dict[int, list[int]
     return finished
 
 
+@within_memory()
 def generate(engine, sequences, tokenizer, new: int, stop, progress=None) -> tuple[list[str], int]:
     """Return the greedy continuation of each sequence, up to a stop string, EOS or ``new`` tokens.
 
@@ -119,19 +119,18 @@ def generate(engine, sequences, tokenizer, new: int, stop, progress=None) -> tup
     Returns:
         Texts, without the stop string, in the order given; and the number of tokens read, those shared
         counted once.
+
+    Raises:
+        UserError: The device's memory ran out.
     """
-    endings = (
-        set(torch.atleast_1d(torch.tensor(tokenizer.eos_token_id)).tolist())
-        if tokenizer.eos_token_id is not None
-        else set()
-    )
+    end = tokenizer.eos_token_id
 
     def text_of(tokens):
-        length = next((place for place, token in enumerate(tokens) if token in endings), len(tokens))
+        length = tokens.index(end) if end in tokens else len(tokens)
         return tokenizer.decode(tokens[:length], skip_special_tokens=True)
 
     def done(tokens):
-        if any(token in endings for token in tokens):
+        if end in tokens:
             return True
         text = text_of(tokens)
         return any(string in text for string in stop)

@@ -37,7 +37,7 @@ def records_of(raw: list[tuple[str, str, dict]], language: str, prefix: str) -> 
             identifier = f"{prefix}{language}/{file}/{record.get('id', number)}"
             identifier += f"/{part}" if len(parts) > 1 else ""
             if identifier in seen:
-                raise UserError(f"{where}: the id {record['id']!r} occurs twice")
+                raise UserError(f"{where}: the id {record.get('id', number)!r} occurs twice")
             seen.add(identifier)
             found.append({"id": identifier, "language": language, "messages": messages})
     return found

@@ -3,6 +3,7 @@
 import torch
 
 from maple import tries
+from maple.engine import within_memory
 
 _WIDEST = {"cpu": 512, "cuda": 2048}
 # States and words that the output layer takes at a time on a CPU: their logits fit a core's cache, and
@@ -78,6 +79,7 @@ def _normalisers(head, states):
     return (largest + total.log())[:, 0]
 
 
+@within_memory()
 def score(engine, sequences, progress=None) -> tuple[list[float], int]:
     """Return the log-likelihood of the judged part of each sequence.
 
@@ -89,6 +91,9 @@ def score(engine, sequences, progress=None) -> tuple[list[float], int]:
     Returns:
         Natural-log likelihoods, summed in fp64, in the order given; and the number of tokens put through
         the model, those shared counted once.
+
+    Raises:
+        UserError: The device's memory ran out.
     """
     skip = tries.shared_prefix(sequences)
     result, pending = [0.0] * len(sequences), []

@@ -54,16 +54,16 @@ def read(path, only=None) -> dict:
 
     Args:
         path: The manifest.
-        only: Names of the files to check; all when left out.
+        only: Names of the files to check; all when left out, none at all if empty.
 
     Raises:
         UserError: The manifest is unreadable, or a payload file is missing, truncated or altered.
     """
     manifest = read_json(path)
-    files = manifest.get("files", {})
-    if only is not None:
-        files = {name: files[name] for name in only}
-    bad = damage(Path(path).parent, files) if is_sealed(manifest) else [f"{path}: damaged or edited"]
+    bad = [f"{path}: damaged or edited"]
+    if is_sealed(manifest):
+        files = manifest.get("files", {})
+        bad = damage(Path(path).parent, files if only is None else {name: files[name] for name in only})
     if bad:
         raise UserError(
             f"{bad[0]}: run `python workflow/scripts/verify.py --remove-bad`, then the same snakemake command again"

@@ -120,10 +120,15 @@ def _check_tokenizer(tokenizer) -> None:
 def _random(settings: dict, out: Path, tokenizer_manifest: Path | None) -> None:
     """Write a model with random weights: for tests and for measuring speed."""
     import torch
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     torch.manual_seed(settings["seed"])
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**settings["architecture"]), dtype=torch.bfloat16)
+    try:
+        config = AutoConfig.for_model(**settings["architecture"])
+    except (TypeError, ValueError, StrictDataclassError) as error:
+        raise UserError(f"models.*.architecture: {' '.join(str(error).split())}") from None
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     model.save_pretrained(out)
     if tokenizer_manifest:
         source = folder_of(tokenizer_manifest, read_json(tokenizer_manifest))

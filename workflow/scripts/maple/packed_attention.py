@@ -5,21 +5,32 @@ less than half full. On a CPU transformers derives the block-diagonal mask from 
 such a mask would cost its square in memory, so torch's variable-length flash attention is told where examples begin.
 """
 
+from maple import models
+
 _NAME = "maple_packed"
 
 
 def prepare(model) -> None:
-    """Let a model on a GPU that computes in half precision attend within examples without a mask."""
+    """Let a model on a GPU that computes in half precision attend within examples without a mask.
+
+    Where the kernel does not take its heads it keeps the mask.
+    """
     import torch
     from transformers import AttentionInterface, AttentionMaskInterface
 
     if model.device.type != "cuda" or model.dtype not in (torch.bfloat16, torch.float16):
         return
-    if torch.cuda.get_device_capability(model.device) < (8, 0):
+    if torch.cuda.get_device_capability(model.device) < (8, 0) or not takes_heads(models.causal_parts(model)):
         return
     AttentionInterface.register(_NAME, _attend)
     AttentionMaskInterface.register(_NAME, lambda *args, **kwargs: None)
     model.set_attn_implementation(_NAME)
+
+
+def takes_heads(parts) -> bool:
+    """Whether flash attention takes the heads of all layers: keys and values of one size, at most 256."""
+    sizes = {(keys.shape[3], values.shape[3]) for keys, values in parts.one_token()}
+    return all(key == value and key % 8 == 0 and key <= 256 for key, value in sizes)
 
 
 def _attend(module, query, key, value, attention_mask, dropout=0.0, scaling=None, sliding_window=None, **where):

@@ -1,5 +1,7 @@
 """Predictions of one system on one benchmark: which languages are current, and computing the others."""
 
+import itertools
+import math
 import os
 import shutil
 from dataclasses import dataclass
@@ -7,6 +9,7 @@ from pathlib import Path
 
 from maple import answers, manifests, requests
 from maple.canonical import digest
+from maple.errors import UserError
 from maple.files import read_jsonl, write_json, write_jsonl
 from maple.logs import log
 
@@ -79,12 +82,19 @@ class Questions:
     scoring: str
 
     @classmethod
-    def read(cls, folder: Path, language: str, prompts, scoring: str) -> "Questions":
-        """Read a language's items and demonstrations from where they were prepared."""
-        shots = folder / f"shots/{language}.jsonl"
-        return cls(
-            read_jsonl(folder / f"{language}.jsonl"), read_jsonl(shots) if shots.is_file() else [], prompts, scoring
-        )
+    def read(cls, folder: Path, files, language: str, prompts, scoring: str) -> "Questions":
+        """Read a language's items and demonstrations.
+
+        Args:
+            folder: Where they were prepared.
+            files: Names that the index lists. Others may lie there from an earlier spec, with more shots say.
+            language: Our code.
+            prompts: The prompt set.
+            scoring: ``likelihood`` or ``generation``.
+        """
+        shots = f"shots/{language}.jsonl"
+        shown = read_jsonl(folder / shots) if shots in files else []
+        return cls(read_jsonl(folder / f"{language}.jsonl"), shown, prompts, scoring)
 
     @property
     def prompt_hash(self) -> str:
@@ -104,9 +114,10 @@ def predict_language(questions: Questions, engine, tokenizer, progress) -> tuple
     A record holds the item's id, language and gold (or answers), the prediction, the demonstrations left
     and the prompt's hash. By likelihood it holds each option's log-likelihood (natural log), also per
     token and per UTF-8 byte, and the options tied for the best sum; generated, it holds the raw text.
-    """
-    from maple import generation, likelihood
 
+    Raises:
+        UserError: An item is longer than the model can take, or its likelihood is not a number; its id is named.
+    """
     fitted = questions.fit(tokenizer, engine.longest)
     prompt = questions.prompt_hash
     records = []
@@ -118,22 +129,34 @@ def predict_language(questions: Questions, engine, tokenizer, progress) -> tuple
     # Items with fewer demonstrations begin differently; together with the others they would leave no prefix to share.
     for left in sorted({asked.shots for asked in fitted}):
         places = [place for place, asked in enumerate(fitted) if asked.shots == left]
-        sequences = [sequence for place in places for sequence in fitted[place].sequences]
-        if questions.scoring == "likelihood":
-            scores, count = likelihood.score(engine, sequences, progress)
-            scores = iter(scores)
-            for place in places:
-                own = [(sequence, next(scores)) for sequence in fitted[place].sequences]
-                records[place] |= answers.by_likelihood(fitted[place].options, own)
-        else:
-            prompts = questions.prompts
-            texts, count = generation.generate(
-                engine, sequences, tokenizer, prompts.max_new_tokens, prompts.stop, progress
-            )
-            for place, text in zip(places, texts, strict=True):
-                records[place] |= answers.from_text(fitted[place].options, text)
+        found, count = _answers(questions, [fitted[place] for place in places], engine, tokenizer, progress)
+        for place, answer in zip(places, found, strict=True):
+            records[place] |= answer
         tokens += count
     return records, tokens
+
+
+def _answers(questions: Questions, fitted: list, engine, tokenizer, progress) -> tuple[list[dict], int]:
+    """Return the answer to each item with the same demonstrations left, and how many tokens were run."""
+    from maple import generation, likelihood
+
+    sequences = [sequence for asked in fitted for sequence in asked.sequences]
+    if questions.scoring == "likelihood":
+        values, count = likelihood.score(engine, sequences, progress)
+        for sequence, value in zip(sequences, values, strict=True):
+            if not math.isfinite(value):
+                item = questions.items[sequence.key[0]]
+                raise UserError(
+                    f"item {item['id']} ({item['language']}) has a likelihood that is not a number: the weights of the "
+                    "model or of the adapter are no good: make it anew, at a lower learning rate"
+                )
+        scored = zip(sequences, values, strict=True)
+        # As many as an item has options.
+        own = [(asked.options, itertools.islice(scored, len(asked.options))) for asked in fitted]
+        return [answers.by_likelihood(options, part) for options, part in own], count
+    new, stop = questions.prompts.max_new_tokens, questions.prompts.stop
+    texts, count = generation.generate(engine, sequences, tokenizer, new, stop, progress)
+    return [answers.from_text(asked.options, text) for asked, text in zip(fitted, texts, strict=True)], count
 
 
 def publish(index: Path, finished: Path, language: str, records: list[dict], key: str) -> dict:

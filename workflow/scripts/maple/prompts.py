@@ -11,6 +11,22 @@ from maple.errors import UserError
 
 _ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
 _KEYS = {"context", "options", "answer", "separator", "stop", "max_new_tokens", "words"}
+# What a value has to be, where a template would not tell.
+_VALUES = {
+    "separator": (lambda value: isinstance(value, str), "text"),
+    # Text alone would be taken for a list of its letters.
+    "stop": (
+        lambda value: isinstance(value, list) and all(part and isinstance(part, str) for part in value),
+        "a list of texts, none of them empty",
+    ),
+    "max_new_tokens": (lambda value: type(value) is int and value > 0, "a whole number from 1"),
+    "words": (
+        lambda value: (
+            value is None or (isinstance(value, dict) and all(isinstance(words, dict) for words in value.values()))
+        ),
+        "a table of words for each language",
+    ),
+}
 
 
 class PromptSet:
@@ -26,7 +42,8 @@ class PromptSet:
         """Read a prompt set.
 
         Raises:
-            UserError: The file is missing, not YAML, has an unknown key, or a template cannot be parsed.
+            UserError: The file is missing, not YAML, has an unknown key or a value of another kind, or a template
+                cannot be parsed.
         """
         self.path = Path(path)
         try:
@@ -40,11 +57,18 @@ class PromptSet:
             self._answer = _ENVIRONMENT.from_string(self._data.get("answer", " {{ answers[0] }}"))
         except FileNotFoundError:
             raise UserError(f"{path}: no such prompt set: correct benchmarks.*.prompts") from None
-        except (yaml.YAMLError, TemplateError, KeyError, TypeError, AttributeError) as error:
+        except (yaml.YAMLError, TemplateError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: {type(error).__name__}: {' '.join(str(error).split())}") from None
+        self._check_values()
         self.separator = self._data.get("separator", "\n\n")
         self.stop = tuple(self._data.get("stop", ["\n"]))
         self.max_new_tokens = self._data.get("max_new_tokens", 20)
+
+    def _check_values(self) -> None:
+        """Raise ``UserError`` where a value is of another kind than its key takes."""
+        for key, (right, kind) in _VALUES.items():
+            if key in self._data and not right(self._data[key]):
+                raise UserError(f"{self.path}: {key} is {self._data[key]!r}: it has to be {kind}")
 
     def digest(self, *languages: str) -> str:
         """Return the digest of what prompts in some languages are made of; other languages' words do not count."""

@@ -138,6 +138,35 @@ def mean_loss(model, parts, examples: list[Example], budget: int, device, team: 
     return float(total) / sum(example.labels for example in examples)
 
 
+def _staged(plan: Plan, step: int, budget: int, parts, device, team: Team) -> tuple[list[Example], list]:
+    """Return a step's global batch and, on its way to the device, this process's part; nothing after the last step."""
+    if step >= plan.steps:
+        return [], []
+    batch = plan.batch(step)
+    groups = packs(portion(batch, team.rank, team.count), budget, parts.lead_length)
+    return batch, [stage(group, device, parts.lead_length) for group in groups]
+
+
+def _signals(stopping: bool, due: bool, device, team: Team):
+    """Return, on the device, whether any process is to stop and whether a checkpoint is due by the first one's clock.
+
+    By its own clock, one process would wait for the others where they are not.
+    """
+    import torch
+
+    found = torch.tensor([stopping, due and team.rank == 0], dtype=torch.float64, device=device)
+    team.add_up(found)
+    return found
+
+
+def _save(progress: _Progress, folder, settings: dict, device, team: Team) -> None:
+    """Write a checkpoint; all processes come out when it is there, as who leaves first has the others ended."""
+    if team.rank == 0:
+        facts = {"journal": progress.journal, "settings": settings}
+        checkpoints.save(folder, progress.step, _state(progress), facts)
+    team.meet(device)
+
+
 def train(
     model,
     parts,
@@ -168,7 +197,7 @@ def train(
 
     Returns:
         The journal, one entry a step and one for each look at the held-out examples; and facts: steps, the
-        step resumed at, tokens and seconds of this process.
+        step resumed at, tokens (of all processes) and seconds since then.
 
     Raises:
         UserError: The loss diverges; the step and the records are named.
@@ -188,43 +217,29 @@ def train(
             found = mean_loss(model, parts, held_out, budget, device, team)
             progress.journal.append({"step": progress.step, "held_out_loss": found})
 
-    def load(step):
-        if step >= plan.steps:
-            return [], []
-        batch = plan.batch(step)
-        groups = packs(portion(batch, team.rank, team.count), budget, parts.lead_length)
-        return batch, [stage(group, device, parts.lead_length) for group in groups]
-
     look()
     begin = last_save = time.monotonic()
     tokens = 0
-    batch, staged = load(first)
-    bar = tqdm(
-        range(first + 1, plan.steps + 1), initial=first, total=plan.steps, unit="step", mininterval=2.0,
-        disable=team.rank > 0,
-    )  # fmt: skip
+    batch, staged = _staged(plan, first, budget, parts, device, team)
+    steps = range(first + 1, plan.steps + 1)
+    bar = tqdm(steps, initial=first, total=plan.steps, unit="step", mininterval=2.0, disable=team.rank > 0)
     for step in bar:
         rate = progress.schedule.get_last_lr()[0]
         # Dropout's numbers follow from the step, so that no resumed run needs to know how many were drawn before.
         torch.manual_seed((spec["seed"] * 1_000_003 + step) * 1_009 + team.rank)
         found = _advance(progress, staged, sum(example.labels for example in batch), method, parts, team)
-        done, (batch, staged) = batch, load(step)
-        stopping = torch.tensor(float(asked_to_stop()), dtype=torch.float64, device=device)
-        team.add_up(stopping)
+        done, (batch, staged) = batch, _staged(plan, step, budget, parts, device, team)
+        signals = _signals(asked_to_stop(), time.monotonic() - last_save >= every, device, team)
         # The only wait of a step; the next batch is on its way by now.
-        loss, norm, stop = torch.stack([*found, stopping]).tolist()
+        loss, norm, stop, due = torch.cat([torch.stack(found), signals]).tolist()
         _checked(loss, norm, step, done, vocabulary, folder)
         progress.journal.append({"step": step, "loss": loss, "learning_rate": rate, "gradient_norm": norm})
         look()
         tokens += sum(len(example.tokens) for example in done)
-        speed = tokens / (time.monotonic() - begin)
-        bar.set_postfix_str(f"loss {loss:.3f}, {speed:.0f} tokens/s", refresh=False)
-        if (stop or time.monotonic() - last_save >= every) and step < plan.steps:
-            if team.rank == 0:
-                checkpoints.save(folder, step, _state(progress), {"journal": progress.journal, "settings": settings})
+        bar.set_postfix_str(f"loss {loss:.3f}, {tokens / (time.monotonic() - begin):.0f} tokens/s", refresh=False)
+        if (stop or due) and step < plan.steps:
+            _save(progress, folder, settings, device, team)
             last_save = time.monotonic()
-            # Who leaves first has the others ended: not before the checkpoint is written.
-            team.add_up(stopping)
             if stop:
                 raise Preempted(f"asked to stop: step {step} of {plan.steps} is kept")
     progress.weights.hand_over()

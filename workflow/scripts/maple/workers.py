@@ -26,6 +26,16 @@ class Team:
             for tensor in tensors:
                 torch.distributed.all_reduce(tensor)
 
+    def meet(self, device) -> None:
+        """Wait until every process has come here."""
+        if self.count > 1:
+            import torch
+
+            here = torch.ones((), device=device)
+            self.add_up(here)
+            # NCCL adds up on the device while the host goes on: only reading the sum makes it wait.
+            here.item()
+
     def agree(self, settings: dict) -> dict:
         """Return the first process's settings, in all of them."""
         if self.count > 1:
@@ -73,6 +83,7 @@ def run(task, arguments: tuple, count: int, meeting: Path) -> None:
 
     Raises:
         UserError, Preempted, torch.OutOfMemoryError: One of them did; the others were ended.
+        UserError: One of them was killed.
     """
     if count == 1:
         task(ALONE, *arguments)
@@ -99,11 +110,16 @@ def run(task, arguments: tuple, count: int, meeting: Path) -> None:
     try:
         while not started.join():
             pass
-    except ProcessException:
+    except ProcessException as error:
         if word.is_file():
             said = read_json(word)
             kinds = {"UserError": UserError, "Preempted": Preempted, "OutOfMemoryError": torch.OutOfMemoryError}
             raise kinds[said["kind"]](said["message"]) from None
         if came:
             raise Preempted("asked to stop before the first step") from None
+        if getattr(error, "signal_name", None):
+            raise UserError(
+                f"a training process was ended by {error.signal_name}: if the machine's memory ran out, ask for more "
+                "of it or for fewer GPUs"
+            ) from None
         raise

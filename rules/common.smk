@@ -4,7 +4,6 @@ import gc
 import os
 import re
 import sys
-from functools import lru_cache
 
 # A graph is hundreds of thousands of objects that stay. Looking through them for garbage again and again took a sixth
 # of a dry run, and found none.
@@ -17,7 +16,7 @@ sys.path.insert(0, os.path.join(workflow.basedir, "workflow/scripts"))
 from snakemake.exceptions import WorkflowError
 from snakemake.persistence.file import FilePersistence
 
-from maple import adoption, budget, devices, failures
+from maple import adoption, budget, devices, snakemake_patches
 from maple.alpaca_eval_study import AlpacaEval
 from maple.config import resolve
 from maple.errors import UserError
@@ -27,12 +26,8 @@ from maple.figure_specs import Figures
 from maple.study import Study
 from maple.systems import SLUG, System
 
-failures.install()
-# Snakemake looks several times at the records of a job's outputs, and keeps 128: a benchmark in more languages was read
-# from disk each time.
-FilePersistence._read_record_cached = lru_cache(512)(FilePersistence._read_record_cached.__wrapped__)
-
 try:
+    snakemake_patches.install()
     config_name = ", ".join(map(str, workflow.overwrite_configfiles)) or "config/config.yaml"
     STUDY = Study(resolve(dict(config), config_name))
     config.clear()

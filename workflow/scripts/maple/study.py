@@ -340,14 +340,14 @@ class Study:
 
     def training_figure_spec(self, system: str | None = None) -> str:
         """What decides the figure of training curves, of all adapters or of one: panel and line of each."""
-        members = []
-        for adapter in [self.system(system)] if system else self.adapters:
+        shown, members = [self.system(system)] if system else self.adapters, []
+        for adapter in shown:
             name = self.config["models"][adapter.model]["name"]
             data, method = self.config["instructions"][adapter.data]["name"], self.config["methods"][adapter.method]
             panel = f"{name}, {adapter.bits}-bit\n{data}, {method['name']}, seed {adapter.seed}"
             members.append([panel, "" if self.rankless(adapter.method) else f"rank {adapter.rank}"])
-        used = {adapter.data for adapter in ([self.system(system)] if system else self.adapters)}
-        sample = any(self.config["instructions"][data]["source"] == "sample" for data in used)
+        used = [self.config["instructions"][adapter.data] for adapter in shown]
+        sample = any(source["source"] == "sample" for part in used for source in part.get("sources", [part]))
         return canonical({"study": self.config["study"], "adapters": members, "sample": sample})
 
     def summary_spec(self) -> str:

@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.join(workflow.basedir, "workflow/scripts"))
 
 from snakemake.exceptions import WorkflowError
 from snakemake.persistence.file import FilePersistence
+from snakemake.settings.types import PersistenceBackend
 
 from maple import adoption, budget, devices, snakemake_patches
 from maple.alpaca_eval_study import AlpacaEval
@@ -24,7 +25,7 @@ from maple.existing import Existing
 from maple.export_study import Export
 from maple.figure_specs import Figures
 from maple.study import Study
-from maple.systems import SLUG, System
+from maple.systems import SLUG
 
 try:
     snakemake_patches.install()
@@ -34,6 +35,9 @@ try:
     config.update(STUDY.config)
 except UserError as error:
     raise WorkflowError(str(error))
+
+if workflow.workflow_settings.persistence_backend != PersistenceBackend.FILE:
+    raise WorkflowError("this workflow reads Snakemake's records as files: leave --persistence-backend out")
 
 # Without records Snakemake would call any result current. An error in an input function would not stop it
 # where the output exists, so this is asked before the graph is built.
@@ -89,11 +93,28 @@ def partial_spec(wildcards):
     return Existing(STUDY).spec()
 
 
+def config_file(wildcards):
+    """The file that a command reads the configuration from by itself."""
+    if len(workflow.overwrite_configfiles) > 1 or workflow.config_settings.config:
+        raise WorkflowError(
+            f"this rule reads the configuration from a file, here {config_name}: put all of it into one file"
+        )
+    return config_name
+
+
+def system_of(wildcards, tuned=False):
+    """The system that a path names."""
+    try:
+        return STUDY.system(wildcards.system, tuned)
+    except UserError as error:
+        raise WorkflowError(str(error))
+
+
 def needs_system(wildcards):
     """Manifests of the system that a prediction runs."""
-    coordinates = System.parse(wildcards.system)
-    found = {"model": STUDY.model_manifest(coordinates.model)}
-    if not coordinates.is_base:
+    system = system_of(wildcards)
+    found = {"model": STUDY.model_manifest(system.model)}
+    if not system.is_base:
         found["adapter"] = STUDY.adapter(wildcards.system)
     return found
 
@@ -106,13 +127,13 @@ def adapter_argument(wildcards):
 
 def finetune_inputs(wildcards):
     """Manifests that an adapter is trained from."""
-    system = System.parse(wildcards.system)
+    system = system_of(wildcards, tuned=True)
     return {"model": STUDY.model_manifest(system.model), "data": STUDY.instructions_index(system.data)}
 
 
 def export_inputs(wildcards):
     """Manifests of a finetuned system, and its scores beside those of its base."""
-    base = System.parse(wildcards.system).base.path
+    base = system_of(wildcards, tuned=True).base.path
     return {
         **needs_system(wildcards),
         "scores": [STUDY.scores(wildcards.system, name) for name in STUDY.benchmarks],

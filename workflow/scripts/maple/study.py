@@ -92,15 +92,18 @@ class Study:
     def _by_path(self) -> dict[str, System]:
         return {system.path: system for system in self.systems}
 
-    def system(self, path: str) -> System:
+    def system(self, path: str, tuned: bool = False) -> System:
         """Return the system of a path.
 
         Raises:
-            UserError: It is not in the grid.
+            UserError: It is not in the grid, or is an untuned base where only a finetuned system will do.
         """
-        if path in self._by_path:
-            return self._by_path[path]
-        raise UserError(f"{path} is not in this study's grid: add it to the grid in the config file")
+        found = self._by_path.get(path)
+        if not found:
+            raise UserError(f"{path} is not in this study's grid: add it to the grid in the config file")
+        if tuned and found.is_base:
+            raise UserError(f"{path} is untuned and has no adapter: ask for a finetuned system")
+        return found
 
     def label(self, system: System) -> str:
         """Return the system in words, for figures and tables."""

@@ -97,7 +97,7 @@ def config_file(wildcards):
     """The file that a command reads the configuration from by itself."""
     if len(workflow.overwrite_configfiles) > 1 or workflow.config_settings.config:
         raise WorkflowError(
-            f"this rule reads the configuration from a file, here {config_name}: put all of it into one file"
+            f"the command reads the configuration from a file, here {config_name}: put all of it into one file"
         )
     return config_name
 

@@ -19,7 +19,7 @@ from snakemake.settings.types import PersistenceBackend
 
 from maple import adoption, budget, devices, snakemake_patches
 from maple.alpaca_eval_study import AlpacaEval
-from maple.config import resolve
+from maple.config import check_keys, resolve
 from maple.errors import UserError
 from maple.existing import Existing
 from maple.export_study import Export
@@ -29,7 +29,10 @@ from maple.systems import SLUG
 
 try:
     snakemake_patches.install()
-    config_name = ", ".join(map(str, workflow.overwrite_configfiles)) or "config/config.yaml"
+    config_files = workflow.overwrite_configfiles or ["config/config.yaml"]
+    config_name = ", ".join(map(str, config_files))
+    for file in config_files:
+        check_keys(file)
     STUDY = Study(resolve(dict(config), config_name))
     config.clear()
     config.update(STUDY.config)
@@ -95,7 +98,7 @@ def partial_spec(wildcards):
 
 def config_file(wildcards):
     """The file that a command reads the configuration from by itself."""
-    if len(workflow.overwrite_configfiles) > 1 or workflow.config_settings.config:
+    if len(config_files) > 1 or workflow.config_settings.config:
         raise WorkflowError(
             f"the command reads the configuration from a file, here {config_name}: put all of it into one file"
         )

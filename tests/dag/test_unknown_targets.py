@@ -29,3 +29,10 @@ def test_a_target_that_is_not_of_this_study(workspace, target, words):
 def test_records_that_are_no_files_are_refused(workspace):
     done = workspace.snakemake("-n", "--persistence-backend", "db")
     assert done.returncode != 0 and "leave --persistence-backend out" in done.stdout + done.stderr
+
+
+def test_a_key_that_stands_twice_is_named(workspace):
+    text = (workspace.folder / "config/config.yaml").read_text()
+    (workspace.folder / "twice.yaml").write_text(text + "statistics: {resamples: 200}\n")
+    done = workspace.snakemake("-n", "--configfile", "twice.yaml")
+    assert done.returncode != 0 and "the key 'statistics' stood in line" in done.stdout + done.stderr

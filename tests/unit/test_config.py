@@ -174,3 +174,17 @@ def test_each_kind_of_method_has_its_keys(change, words):
 )
 def test_a_mistake_is_named_with_its_remedy(change, words):
     assert words in broken(change)
+
+
+def test_a_key_that_stands_twice(tmp_path):
+    path = tmp_path / "c.yaml"
+    text = yaml.safe_dump(TINY)
+    path.write_text(text)
+    config.load(path)
+    path.write_text(f"{text}grid: []\n")
+    line = text.splitlines().index("grid:") + 1
+    with pytest.raises(UserError, match=rf"line {len(text.splitlines()) + 1}: the key 'grid' stood in line {line} "):
+        config.load(path)
+    path.write_text(text.replace("  ranks:", "  ranks: [2]\n  ranks:"))
+    with pytest.raises(UserError, match="'ranks' stood in line"):
+        config.load(path)

@@ -210,10 +210,34 @@ def resolve(raw: dict, name: str = "config") -> dict:
     return config
 
 
+def check_keys(path) -> None:
+    """Check that no key stands twice in a mapping of a YAML file; YAML itself keeps the last without a word.
+
+    Raises:
+        UserError: One does; the line says which and where.
+    """
+    pending = [yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, yaml.SequenceNode):
+            pending += node.value
+        elif isinstance(node, yaml.MappingNode):
+            lines = {}
+            for key, value in node.value:
+                line, first = key.start_mark.line + 1, lines.get(key.value)
+                if first and key.value != "<<":
+                    raise UserError(
+                        f"{path}, line {line}: the key {key.value!r} stood in line {first} already: keep one"
+                    )
+                lines[key.value] = line
+                pending.append(value)
+
+
 def load(path) -> dict:
     """Read and resolve a YAML file."""
     try:
         raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        check_keys(path)
     except FileNotFoundError:
         raise UserError(f"{path}: file not found") from None
     except yaml.YAMLError as error:

@@ -13,11 +13,14 @@ gc.set_threshold(200_000, 20, 100)
 os.environ.update(PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")]))
 sys.path.insert(0, os.path.join(workflow.basedir, "workflow/scripts"))
 
+# First: it says what is wrong with a Snakemake that lacks what the next lines import.
+from maple import snakemake_patches
+
 from snakemake.exceptions import WorkflowError
 from snakemake.persistence.file import FilePersistence
 from snakemake.settings.types import PersistenceBackend
 
-from maple import adoption, budget, devices, snakemake_patches
+from maple import adoption, budget, devices
 from maple.alpaca_eval_study import AlpacaEval
 from maple.config import check_keys, resolve
 from maple.errors import UserError

@@ -3,7 +3,9 @@
 What becomes of a failed job's outputs: tests/dag/test_failures.py, and tests/dag/test_slurm_jobs.py for a cluster's.
 """
 
+import importlib
 import os
+import sys
 import time
 
 import pytest
@@ -42,6 +44,13 @@ def test_a_snakemake_that_does_it_otherwise_is_refused(monkeypatch, owner, name,
         snakemake_patches._check()
     text = str(error.value)
     assert f"{owner.__name__}.{name}" in text and snakemake_patches.KNOWN in text and "\n" not in text
+
+
+def test_a_snakemake_without_its_modules_is_refused(monkeypatch):
+    monkeypatch.setitem(sys.modules, "snakemake.persistence.file", None)
+    monkeypatch.delitem(sys.modules, "maple.snakemake_patches")
+    with pytest.raises(ImportError, match="another snakemake.persistence.file than .* install Snakemake 9.27.0 and"):
+        importlib.import_module("maple.snakemake_patches")
 
 
 def test_the_installed_snakemake_is_a_known_one():

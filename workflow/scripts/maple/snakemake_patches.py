@@ -18,14 +18,23 @@ from functools import lru_cache, wraps
 from pathlib import Path
 
 from snakemake import __version__
-from snakemake.jobs import Job
-from snakemake.persistence import FileBackupMixin, PersistenceBase
-from snakemake.persistence.file import FilePersistence
 
 from maple.errors import UserError
 
-_KEPT_RECORDS = 512
 KNOWN = "9.27.0 and 9.27.1"
+_REFUSAL = (
+    f"Snakemake {__version__} has another {{}} than this workflow builds on to keep earlier results when a job fails: "
+    f"install Snakemake {KNOWN}, which are known to work"
+)
+_KEPT_RECORDS = 512
+
+try:
+    from snakemake.jobs import Job
+    from snakemake.persistence import FileBackupMixin, PersistenceBase
+    from snakemake.persistence.file import FilePersistence
+except ImportError as error:
+    raise ImportError(_REFUSAL.format(error.name)) from error
+
 # What is replaced, what calls that, and what the replacements call: arguments without a default, and names that its
 # code must use.
 _BUILT_ON = [
@@ -58,10 +67,7 @@ def _check() -> None:
         code, defaults = getattr(found, "__code__", None), getattr(found, "__defaults__", None) or ()
         needed = " ".join(code.co_varnames[: code.co_argcount - len(defaults)]) if code else None
         if needed != arguments or not used <= set(code.co_names):
-            raise UserError(
-                f"Snakemake {__version__} has another {owner.__name__}.{name} than this workflow builds on to keep "
-                f"earlier results when a job fails: install Snakemake {KNOWN}, which are known to work"
-            )
+            raise UserError(_REFUSAL.format(f"{owner.__name__}.{name}"))
 
 
 def install() -> None:

@@ -198,7 +198,7 @@ def figure_commands(study) -> list[list[str]]:
             spec = getattr(figures, kind)(name)
             add(f"{name}_{kind}", kind, spec, *of(("scores", "comparisons", "resampled"), [name]))
         if study.has_options(name):
-            spec = study.label_bias_spec(name)
+            spec = figures.label_bias(name)
             add(f"{name}_label_bias", "label_bias", spec, "--table", f"{tables}/{name}_labels.csv")
     english, published = figures.with_english(), figures.with_references()
     add("english_forgetting", "english_forgetting", figures.english_forgetting(), *of(("comparisons",), english))
@@ -206,6 +206,6 @@ def figure_commands(study) -> list[list[str]]:
     whole = ["--effects", f"{tables}/effects.csv"]
     scores = ["--scores", f"{tables}/scores.csv"]
     add("by_resource_class", "by_resource_class", figures.by_resource_class(), *whole, *scores)
-    add("forest", "forest", study.summary_spec(), *whole)
-    add("heatmap", "heatmap", study.summary_spec(), *of(("scores", "comparisons"), study.benchmarks))
+    add("forest", "forest", figures.summary(), *whole)
+    add("heatmap", "heatmap", figures.summary(), *of(("scores", "comparisons"), study.benchmarks))
     return found

@@ -4,7 +4,6 @@ import gc
 import os
 import re
 import sys
-from functools import lru_cache
 
 # A graph is hundreds of thousands of objects that stay. Looking through them for garbage again and again took a sixth
 # of a dry run, and found none.
@@ -14,31 +13,37 @@ gc.set_threshold(200_000, 20, 100)
 os.environ.update(PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")]))
 sys.path.insert(0, os.path.join(workflow.basedir, "workflow/scripts"))
 
+# First: it says what is wrong with a Snakemake that lacks what the next lines import.
+from maple import snakemake_patches
+
 from snakemake.exceptions import WorkflowError
 from snakemake.persistence.file import FilePersistence
+from snakemake.settings.types import PersistenceBackend
 
-from maple import adoption, budget, devices, failures
+from maple import adoption, budget, devices
 from maple.alpaca_eval_study import AlpacaEval
-from maple.config import resolve
+from maple.config import check_keys, resolve
 from maple.errors import UserError
 from maple.existing import Existing
 from maple.export_study import Export
 from maple.figure_specs import Figures
 from maple.study import Study
-from maple.systems import SLUG, System
-
-failures.install()
-# Snakemake looks several times at the records of a job's outputs, and keeps 128: a benchmark in more languages was read
-# from disk each time.
-FilePersistence._read_record_cached = lru_cache(512)(FilePersistence._read_record_cached.__wrapped__)
+from maple.systems import SLUG
 
 try:
-    config_name = ", ".join(map(str, workflow.overwrite_configfiles)) or "config/config.yaml"
+    snakemake_patches.install()
+    config_files = workflow.overwrite_configfiles or ["config/config.yaml"]
+    config_name = ", ".join(map(str, config_files))
+    for file in config_files:
+        check_keys(file)
     STUDY = Study(resolve(dict(config), config_name))
     config.clear()
     config.update(STUDY.config)
 except UserError as error:
     raise WorkflowError(str(error))
+
+if workflow.workflow_settings.persistence_backend != PersistenceBackend.FILE:
+    raise WorkflowError("this workflow reads Snakemake's records as files: leave --persistence-backend out")
 
 # Without records Snakemake would call any result current. An error in an input function would not stop it
 # where the output exists, so this is asked before the graph is built.
@@ -94,11 +99,28 @@ def partial_spec(wildcards):
     return Existing(STUDY).spec()
 
 
+def config_file(wildcards):
+    """The file that a command reads the configuration from by itself."""
+    if len(config_files) > 1 or workflow.config_settings.config:
+        raise WorkflowError(
+            f"the command reads the configuration from a file, here {config_name}: put all of it into one file"
+        )
+    return config_name
+
+
+def system_of(wildcards, tuned=False):
+    """The system that a path names."""
+    try:
+        return STUDY.system(wildcards.system, tuned)
+    except UserError as error:
+        raise WorkflowError(str(error))
+
+
 def needs_system(wildcards):
     """Manifests of the system that a prediction runs."""
-    coordinates = System.parse(wildcards.system)
-    found = {"model": STUDY.model_manifest(coordinates.model)}
-    if not coordinates.is_base:
+    system = system_of(wildcards)
+    found = {"model": STUDY.model_manifest(system.model)}
+    if not system.is_base:
         found["adapter"] = STUDY.adapter(wildcards.system)
     return found
 
@@ -111,13 +133,13 @@ def adapter_argument(wildcards):
 
 def finetune_inputs(wildcards):
     """Manifests that an adapter is trained from."""
-    system = System.parse(wildcards.system)
+    system = system_of(wildcards, tuned=True)
     return {"model": STUDY.model_manifest(system.model), "data": STUDY.instructions_index(system.data)}
 
 
 def export_inputs(wildcards):
     """Manifests of a finetuned system, and its scores beside those of its base."""
-    base = System.parse(wildcards.system).base.path
+    base = system_of(wildcards, tuned=True).base.path
     return {
         **needs_system(wildcards),
         "scores": [STUDY.scores(wildcards.system, name) for name in STUDY.benchmarks],

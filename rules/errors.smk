@@ -50,7 +50,7 @@ rule plot_label_bias:
     resources:
         mem_mb=600,
     params:
-        spec=checked(STUDY.label_bias_spec, "@benchmark"),
+        spec=checked(FIGURES.label_bias, "@benchmark"),
         code=STUDY.code("plot_label_bias"),
     shell:
         f"{RUN}/plot_label_bias.py --spec {{params.spec:q}} --table {{input.table}} --out {{output.pdf}} {{output.png}} --log {{log}}"

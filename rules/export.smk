@@ -41,7 +41,7 @@ for name, (systems, weights) in WEIGHTS.items():
 
 rule export_scores:
     input:
-        model=lambda w: STUDY.model_manifest(System.parse(w.system).model),
+        model=lambda w: STUDY.model_manifest(system_of(w).model),
         scores=lambda w: [STUDY.scores(w.system, name) for name in STUDY.benchmarks],
         new=lambda w: missing(p for name in STUDY.benchmarks for p in STUDY.predictions(w.system, name)),
     output:

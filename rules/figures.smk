@@ -175,7 +175,7 @@ rule plot_training:
     resources:
         mem_mb=600,
     params:
-        spec=checked(STUDY.training_figure_spec),
+        spec=checked(FIGURES.training),
         code=STUDY.code("plot_training"),
     shell:
         f"{RUN}/plot_training.py --spec {{params.spec:q}} --adapters {{input.adapters}} --out {{output.pdf}} {{output.png}} --log {{log}}"
@@ -200,7 +200,7 @@ rule plot_training_of:
     resources:
         mem_mb=600,
     params:
-        spec=checked(STUDY.training_figure_spec, "@system"),
+        spec=checked(FIGURES.training, "@system"),
         code=STUDY.code("plot_training"),
     shell:
         f"{RUN}/plot_training.py --spec {{params.spec:q}} --adapters {{input.adapters}} --out {{output.pdf}} {{output.png}} --log {{log}}"

@@ -63,7 +63,7 @@ rule report_partial:
             STUDY.code(script)
             for script in ("report_partial", "gather", "compare", "analyse", "report_items", "report")
         ],
-        configfile=config_name,
+        configfile=config_file,
     shell:
         f"{RUN}/report_partial.py --configfile {{params.configfile:q}} --out {{output}} 2>&1 | tee {{log}}"
 
@@ -75,6 +75,6 @@ rule verify:
     conda:
         "../envs/analysis.yaml"
     params:
-        configfile=config_name,
+        configfile=config_file,
     shell:
         f"{RUN}/verify.py --configfile {{params.configfile:q}} 2>&1 | tee {{log}}"

@@ -20,7 +20,7 @@ rule plot_tradeoff:
     resources:
         mem_mb=600,
     params:
-        spec=checked(STUDY.summary_spec),
+        spec=checked(FIGURES.summary),
         code=STUDY.code("plot_tradeoff"),
     shell:
         f"{RUN}/plot_tradeoff.py --spec {{params.spec:q}} --comparisons {{input.comparisons}} --adapters {{input.adapters}} --out {{output.pdf}} {{output.png}} --log {{log}}"
@@ -42,7 +42,7 @@ rule plot_forest:
     resources:
         mem_mb=600,
     params:
-        spec=checked(STUDY.summary_spec),
+        spec=checked(FIGURES.summary),
         code=STUDY.code("plot_forest"),
     shell:
         f"{RUN}/plot_forest.py --spec {{params.spec:q}} --effects {{input.effects}} --out {{output.pdf}} {{output.png}} --log {{log}}"
@@ -65,7 +65,7 @@ rule plot_heatmap:
     resources:
         mem_mb=1000,
     params:
-        spec=checked(STUDY.summary_spec),
+        spec=checked(FIGURES.summary),
         code=STUDY.code("plot_heatmap"),
     shell:
         f"{RUN}/plot_heatmap.py --spec {{params.spec:q}} --scores {{input.scores}} --comparisons {{input.comparisons}} --out {{output.pdf}} {{output.png}} --log {{log}}"
@@ -87,7 +87,7 @@ rule plot_heatmap_of:
     resources:
         mem_mb=1000,
     params:
-        spec=checked(STUDY.summary_spec),
+        spec=checked(FIGURES.summary),
         code=STUDY.code("plot_heatmap"),
     shell:
         f"{RUN}/plot_heatmap.py --spec {{params.spec:q}} --scores {{input.scores}} --comparisons {{input.comparisons}} --out {{output.pdf}} {{output.png}} --log {{log}}"
@@ -134,7 +134,7 @@ rule plot_tokenizer_fertility:
     resources:
         mem_mb=600,
     params:
-        spec=checked(STUDY.summary_spec),
+        spec=checked(FIGURES.summary),
         code=STUDY.code("plot_tokenizer_fertility"),
     shell:
         f"{RUN}/plot_tokenizer_fertility.py --spec {{params.spec:q}} --fertility {{input.fertility}} --scores {{input.scores}} --comparisons {{input.comparisons}} --out {{output.pdf}} {{output.png}} --log {{log}}"
@@ -160,7 +160,7 @@ rule plot_cost:
     resources:
         mem_mb=600,
     params:
-        spec=checked(STUDY.cost_spec),
+        spec=checked(FIGURES.cost),
         code=STUDY.code("plot_cost"),
     shell:
         f"{RUN}/plot_cost.py --spec {{params.spec:q}} --comparisons {{input.comparisons}} --adapters {{input.adapters}} --predictions {{input.predictions}} --out {{output.pdf}} {{output.png}} --log {{log}}"

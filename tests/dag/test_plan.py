@@ -1,6 +1,9 @@
 """The plan names the jobs that a run starts, no others, and what they cost."""
 
+import json
 import re
+
+import pytest
 
 CONFIG = "config/config.yaml"
 
@@ -40,3 +43,40 @@ def test_only_what_a_target_needs(study):
 def test_a_target_that_nothing_makes(study):
     done = study.command("workflow/scripts/plan.py", "results/nonsense")
     assert done.returncode == 1 and "error: snakemake cannot plan this" in done.stderr + done.stdout
+
+
+LANGUAGES = """
+import json, sys
+sys.path.insert(0, "workflow/scripts")
+import plan
+from maple import config
+from maple.study import Study
+
+study = Study(config.load("config/config.yaml"))
+jobs = plan.heavy(study, plan.dry_run("config/config.yaml", []))
+print(json.dumps({job.system.path: job.languages for job in jobs if job.kind == "xnli"}))
+"""
+BASE, TUNED = "tiny/16bit/base", [f"tiny/16bit/sample/lora-r{rank}/seed0" for rank in (4, 8)]
+ALL = ["en", "sw"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda c: c["methods"]["lora"].update(learning_rate=2.0e-3), dict.fromkeys(TUNED, ALL)),
+        (lambda c: c["benchmarks"]["xnli"].update(limit=5), dict.fromkeys([BASE, *TUNED], ALL)),
+        (lambda c: c["benchmarks"]["xnli"].update(languages=[*ALL, "zh"]), dict.fromkeys([BASE, *TUNED], ["zh"])),
+    ],
+    ids=["a new adapter", "other items", "a new language"],
+)
+def test_languages_that_are_computed_anew_are_counted(study, change, expected):
+    study.edit_config(change)
+    done = study.command("-c", LANGUAGES)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == expected
+
+
+def test_predictions_of_an_adapter_that_was_trained_meanwhile_are_counted(study):
+    study.edit_config(lambda c: c["methods"]["lora"].update(learning_rate=2.0e-3))
+    study.run(*(f"results/adapters/{system}/adapter.json" for system in TUNED))
+    assert json.loads(study.command("-c", LANGUAGES).stdout.splitlines()[-1]) == dict.fromkeys(TUNED, ALL)

@@ -48,6 +48,8 @@ def test_a_partial_report_starts_nothing_else(study):
         assert f"<li>{line}</li>" in page
     assert study.pending("report_partial") == {}
     assert (study.folder / "results/report_partial/xnli/sw.js").is_file()
+    done = study.command("workflow/scripts/verify.py")
+    assert "partial" not in done.stdout, done.stdout
 
 
 def test_a_partial_report_leaves_out_what_the_present_settings_would_not_give(study):
@@ -71,3 +73,12 @@ def test_verify_notices_items_edited_by_hand(study):
         stream.write(" ")
     done = study.command("workflow/scripts/verify.py")
     assert done.returncode == 1 and "report/xnli/sw.js" in done.stdout
+
+
+def test_a_partial_report_reads_one_file_and_says_so(study):
+    (study.folder / "more.yaml").write_text("study: Other\n")
+    for options in (["--config", "study=Other"], ["--configfile", "config/config.yaml", "more.yaml"]):
+        for rule in ("report_partial", "verify"):
+            done = study.snakemake(rule, *options)
+            assert done.returncode != 0 and "put all of it into one file" in done.stdout + done.stderr
+    assert study.pending("report_partial", "--configfile", "config/config.yaml") == {"report_partial": 1}

@@ -145,3 +145,46 @@ def test_each_kind_of_method_has_its_keys(change, words):
         raw["methods"]["lora"] = method | {key: value for key, value in change.items() if value}
 
     assert words in broken(make)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: c["grid"][0].update(ranks=[8.0]), "grid.0.ranks.0 is 8.0, but must be of type integer: write 8"),
+        (lambda c: c["grid"][0].update(seeds=[1.0]), "grid.0.seeds.0 is 1.0, but must be of type integer: write 1"),
+        (lambda c: c["grid"][0].update(bits=[16.0]), "grid.0.bits.0 is 16.0, but must be of type integer: write 16"),
+        (lambda c: c["grid"][0].update(bits=["4"]), "grid.0.bits.0 is '4'"),
+        (lambda c: c["grid"][0].update(bits=[5]), "grid.0.bits.0 is 5: allowed are 4, 8, 16"),
+        (lambda c: c["grid"][0].update(seeds=[0, 0]), "grid.0.seeds is [0, 0]: each may stand there once"),
+        (lambda c: c["grid"][0].pop("ranks"), "grid.0 has the key 'data', but lacks 'ranks'"),
+        (lambda c: c.update(grid=[]), "grid: [] should be non-empty"),
+        (
+            lambda c: c["methods"]["lora"].update(learning_rate=float("nan")),
+            "learning_rate is nan, but must be of type",
+        ),
+        (lambda c: c["methods"]["lora"].update(epochs=float("inf")), "methods.lora.epochs is inf, but must be of type"),
+        (lambda c: c["methods"]["lora"].update(target_modules="q_proj"), "cannot be: all-linear, or a list of module"),
+        (lambda c: c["instructions"]["sample"].update(source="local"), "instructions.sample lacks the key 'path'"),
+        (lambda c: c["benchmarks"].update(xnly=c["benchmarks"]["xnli"]), "a name in benchmarks is 'xnly': allowed are"),
+        (lambda c: c["benchmarks"]["xnli"].update(limits={False: 3}), "unquoted no"),
+        (lambda c: c["benchmarks"]["xnli"].update(prompts="nativ"), "'nativ': config/prompts/xnli has mega, native"),
+        (lambda c: c["models"]["tiny"].update(tokenizer="nope"), "models.tiny.tokenizer names 'nope', not in models"),
+        (lambda c: c["models"]["tiny"].update(tokenizer="tiny"), "tiny borrows from tiny"),
+    ],
+)
+def test_a_mistake_is_named_with_its_remedy(change, words):
+    assert words in broken(change)
+
+
+def test_a_key_that_stands_twice(tmp_path):
+    path = tmp_path / "c.yaml"
+    text = yaml.safe_dump(TINY)
+    path.write_text(text)
+    config.load(path)
+    path.write_text(f"{text}grid: []\n")
+    line = text.splitlines().index("grid:") + 1
+    with pytest.raises(UserError, match=rf"line {len(text.splitlines()) + 1}: the key 'grid' stood in line {line} "):
+        config.load(path)
+    path.write_text(text.replace("  ranks:", "  ranks: [2]\n  ranks:"))
+    with pytest.raises(UserError, match="'ranks' stood in line"):
+        config.load(path)

@@ -292,16 +292,17 @@ def test_specs_name_what_figures_need():
     from workspace import TINY
 
     from maple import config
+    from maple.figure_specs import Figures
     from maple.study import Study
 
     raw = json.loads(json.dumps(TINY))
     raw["benchmarks"]["belebele"] = {"source": "sample", "languages": ["zh"]}
     study = Study(config.resolve(raw, "test"))
-    spec = json.loads(study.summary_spec())
+    spec = json.loads(Figures(study).summary())
     assert spec["models"] == {"tiny": "Tiny"} and spec["data"] == {"sample": "sample"}
     assert spec["adapters"] == [f"tiny/16bit/sample/lora-r{rank}/seed0" for rank in (4, 8)]
     # In the order in which the rules hand over the files, which is not that of the alphabet.
-    assert json.loads(study.cost_spec())["languages"] == [["xnli", ["en", "sw"]], ["belebele", ["zh"]]]
+    assert json.loads(Figures(study).cost())["languages"] == [["xnli", ["en", "sw"]], ["belebele", ["zh"]]]
     tokenized = json.loads(study.tokenize_spec())["benchmarks"]
     assert [name for name, _ in tokenized] == study.benchmarks == ["xnli", "belebele"]
     assert tokenized[0][1][1] == ["sw", "Swahili", "Latn", 2]

@@ -63,25 +63,37 @@ def heavy(study, jobs: list[Pending]) -> list:
     from maple.costs import Job
     from maple.systems import System
 
-    found = []
+    found, remade = [], {path for job in jobs for path in job.outputs}
     for job in jobs:
         kind = job.rule.removeprefix("predict_")
         if job.rule == "finetune" or kind != job.rule:
             system = System.parse(job.wildcards["system"])
-            languages = _missing(study, system, kind) if kind in study.benchmarks else ()
+            languages = _to_compute(study, system, kind, remade) if kind in study.benchmarks else ()
             found.append(Job(kind, system, tuple(languages)))
     return found
 
 
-def _missing(study, system, benchmark: str) -> list[str]:
-    """Return the languages that a prediction computes: all, unless spec and code are those of what is there."""
-    from maple.manifests import canonical_spec, earlier
+def _to_compute(study, system, benchmark: str, remade: set[str]) -> list[str]:
+    """Return the languages that a prediction computes: all, unless what is there was made from what will be there."""
+    from maple.manifests import canonical_spec, earlier, identity
 
-    index = earlier(study.predictions_index(system.path, benchmark))
-    languages = study.config["benchmarks"][benchmark]["languages"]
+    index, items = earlier(study.predictions_index(system.path, benchmark)), study.items_index(benchmark)
+    languages = study.languages(benchmark)
     if not index or index["code"] != study.code("predict"):
         return languages
     if canonical_spec(index) != study.predict_spec(system.path, benchmark):
+        return languages
+    made_from = {"model": study.model_manifest(system.model)}
+    if not system.is_base:
+        made_from["adapter"] = study.adapter(system.path)
+    for name, path in made_from.items():
+        source = earlier(path)
+        if path in remade or not source or index["inputs"].get(name) != identity(source):
+            return languages
+    # A new language remakes the index too, and leaves the items of the others as they are.
+    prepared = earlier(items)
+    changed = not prepared or canonical_spec(prepared) != study.items_spec(benchmark)
+    if changed or prepared["code"] != study.code("prepare_benchmark"):
         return languages
     return [language for language in languages if f"{language}.jsonl" not in index["files"]]
 

@@ -16,11 +16,13 @@ from maple import integrity, manifests
 from maple.canonical import canonical
 from maple.config import ROOT
 from maple.errors import UserError
+from maple.existing import Existing
 from maple.files import read_json, sha256_file
 from maple.sidecars import SUFFIX
 
-# Not results: what jobs say, what killed ones left to go on from, and a judge's answers, each named by its question.
-_APART = {"logs", ".scratch", "judge_answers"}
+# Not results: what jobs say, what killed ones left to go on from, a judge's answers, each named by its question, and
+# the report on what had been scored at some time, on which nothing rests.
+_APART = {"logs", ".scratch", "judge_answers", Existing.page, f"{Existing.page}.html"}
 _TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
 
 
@@ -94,7 +96,7 @@ class Audit:
             here = Path(folder)
             skipped = _APART if here == self.root else set()
             folders[:] = [name for name in folders if name not in skipped and here / name not in others]
-            yield from (here / name for name in names)
+            yield from (here / name for name in names if name not in skipped)
 
     def _wrongly(self, path, reason: str, rule: str, files) -> None:
         self._wrong.add(str(path))

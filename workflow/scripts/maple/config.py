@@ -1,11 +1,13 @@
 """The study's configuration: reading, defaults, and errors a person can act on."""
 
+import math
 import re
 from functools import lru_cache
 from pathlib import Path
 
 import yaml
 from jsonschema import Draft202012Validator
+from jsonschema.validators import extend
 
 from maple import languages
 from maple.benchmarks import DECLARED
@@ -16,6 +18,18 @@ from maple.files import read_json
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/\[\]-]+")
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = ROOT / "workflow/schemas/config.schema.json"
+
+
+# JSON calls 8.0 an integer and YAML .nan a number. Here 8.0 would become part of a path, and NaN of a spec.
+_TYPES = Draft202012Validator.TYPE_CHECKER.redefine_many(
+    {
+        "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
+        "number": lambda _, value: (
+            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        ),
+    }
+)
+_Validator = extend(Draft202012Validator, type_checker=_TYPES)
 
 
 @lru_cache
@@ -81,19 +95,29 @@ def _explain(error) -> str:
         missing = [key for key in error.validator_value if key not in value]
         return f"{where} lacks the key {missing[0]!r}"
     if error.validator == "dependentRequired":
-        return f"{where}: {error.message}"
+        needs = [(key, other) for key, others in error.validator_value.items() for other in others]
+        key, other = next((key, other) for key, other in needs if key in value and other not in value)
+        return f"{where} has the key {key!r}, but lacks {other!r}"
     if error.validator == "not" and error.validator_value == {"required": ["target_modules"]}:
         return f"{where}.target_modules has no meaning for this kind of method: take it out"
     if error.validator == "anyOf" or error.validator == "not":
         if where.startswith("instructions"):
             return f"{where} needs either 'source' and 'languages', or 'sources'"
         return f"{where} needs exactly one of 'alpha' and 'alpha_per_rank'"
-    if value is False and "languages" in where:
+    if "propertyNames" in error.absolute_schema_path:
+        where = f"a name in {where}"
+    if error.validator == "uniqueItems":
+        return f"{where} is {value!r}: each may stand there once"
+    if error.validator == "oneOf":
+        return f"{where} is {value!r}, which it cannot be: {error.schema['description']}"
+    if value is False and ("languages" in where or "limits" in where):
         return f'{where} is false: YAML reads an unquoted no as false; write "no" in quotes, or nb for Bokmål'
     if error.validator == "type":
         hint = ""
         if isinstance(value, str) and "number" in str(error.validator_value) and _is_number(value):
             hint = f": YAML reads {value} as text; write {float(value):.1e}".replace("e-0", "e-").replace("e+0", "e+")
+        if isinstance(value, float) and "integer" in str(error.validator_value) and value.is_integer():
+            hint = f": write {value:.0f}"
         return f"{where} is {value!r}, but must be of type {error.validator_value}{hint}"
     if error.validator == "enum":
         return f"{where} is {value!r}: allowed are {', '.join(map(str, error.validator_value))}"
@@ -121,7 +145,13 @@ def _check_references(config: dict, name: str) -> None:
         for slug in block.get("methods", []):
             if config["methods"][slug]["kind"] == "full" and block["bits"] != [16]:
                 raise UserError(f"{name}: grid.{number}.bits: {slug!r} trains all weights: only [16] can be")
+    for slug in config["models"]:
+        _check_tokenizer(config["models"], slug, name)
     for slug, part in config["benchmarks"].items():
+        sets = sorted(file.stem for file in (ROOT / "config/prompts" / slug).glob("*.yaml"))
+        if part["prompts"] and part["prompts"] not in sets:
+            having = f"config/prompts/{slug} has {', '.join(sets)}"
+            raise UserError(f"{name}: benchmarks.{slug}.prompts: no set {part['prompts']!r}: {having}")
         if part["question_from"] != "own" and slug != "xcopa":
             raise UserError(f"{name}: benchmarks.{slug}.question_from: only xcopa has that field: take it out")
         if part["scoring"] == "likelihood" and not DECLARED[slug].golds:
@@ -147,6 +177,18 @@ def _check_references(config: dict, name: str) -> None:
                     raise UserError(f"{name}: benchmarks.{slug}.languages: no {code!r} there; it has {having}")
 
 
+def _check_tokenizer(models: dict, slug: str, name: str) -> None:
+    """Check that a model which borrows its tokenizer gets one in the end."""
+    seen = [slug]
+    while (other := models[seen[-1]].get("tokenizer", "bytes")) != "bytes":
+        where = f"{name}: models.{seen[-1]}.tokenizer"
+        if other not in models:
+            raise UserError(f"{where} names {other!r}, not in models (declared: {', '.join(models)}), nor is it bytes")
+        if other in seen:
+            raise UserError(f"{where}: {' borrows from '.join([*seen, other])}: name a model that has a tokenizer")
+        seen.append(other)
+
+
 def resolve(raw: dict, name: str = "config") -> dict:
     """Return a checked configuration with every default filled in.
 
@@ -158,8 +200,9 @@ def resolve(raw: dict, name: str = "config") -> dict:
         UserError: One line naming the key, the value and what is allowed.
     """
     schema = _schema()
-    validator = Draft202012Validator(schema)
-    errors = sorted(validator.iter_errors(raw), key=lambda error: (len(error.absolute_path), str(error.absolute_path)))
+    errors = sorted(
+        _Validator(schema).iter_errors(raw), key=lambda error: (len(error.absolute_path), str(error.absolute_path))
+    )
     if errors:
         raise UserError(f"{name}: {_explain(errors[0])}")
     config = _fill(raw, schema, schema)
@@ -167,10 +210,34 @@ def resolve(raw: dict, name: str = "config") -> dict:
     return config
 
 
+def check_keys(path) -> None:
+    """Check that no key stands twice in a mapping of a YAML file; YAML itself keeps the last without a word.
+
+    Raises:
+        UserError: One does; the line says which and where.
+    """
+    pending = [yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, yaml.SequenceNode):
+            pending += node.value
+        elif isinstance(node, yaml.MappingNode):
+            lines = {}
+            for key, value in node.value:
+                line, first = key.start_mark.line + 1, lines.get(key.value)
+                if first and key.value != "<<":
+                    raise UserError(
+                        f"{path}, line {line}: the key {key.value!r} stood in line {first} already: keep one"
+                    )
+                lines[key.value] = line
+                pending.append(value)
+
+
 def load(path) -> dict:
     """Read and resolve a YAML file."""
     try:
         raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        check_keys(path)
     except FileNotFoundError:
         raise UserError(f"{path}: file not found") from None
     except yaml.YAMLError as error:

@@ -4,7 +4,6 @@ import json
 
 from maple import languages
 from maple.adapters import WITHOUT_RANK
-from maple.benchmarks import DECLARED
 from maple.canonical import canonical
 from maple.systems import SLUG, System
 
@@ -36,17 +35,13 @@ class Export:
 
     def _benchmark(self, name: str) -> dict:
         """Return what is said about a benchmark: data, prompts, how it was measured."""
-        part, declared = self.study.config["benchmarks"][name], DECLARED[name]
-        table = languages.load()
+        part = self.study.config["benchmarks"][name]
+        table, keys = languages.load(), ("source", "revision", "shots", "limit", "limits", "question_from")
         listed = [[code, table[code].name, table[code].codes[name]] for code in part["languages"]]
         return {
             "name": name,
-            **{
-                key: part[key]
-                for key in ("source", "revision", "shots", "limit", "limits", "question_from")
-                if key in part
-            },
-            "split": part["split"] or declared.split,
+            **{key: part[key] for key in keys if key in part},
+            "split": self.study.split(name),
             "prompts": json.loads(self.study.predict_spec(self.study.systems[0].path, name))["prompts"],
             "scoring": self.study.scoring(name),
             "languages": listed,

@@ -39,7 +39,7 @@ class Figures:
 
     def with_english(self) -> list[str]:
         """Return the benchmarks that have English."""
-        return [name for name in self.study.benchmarks if "en" in self.study.config["benchmarks"][name]["languages"]]
+        return [name for name in self.study.benchmarks if "en" in self.study.languages(name)]
 
     def with_references(self) -> list[str]:
         """Return the benchmarks that published scores can be held against: sample data cannot."""
@@ -59,7 +59,7 @@ class Figures:
                 "models": self._names()["models"],
                 "prompts": self.study.prompt_set(benchmark),
                 "scoring": self.study.scoring(benchmark),
-                "split": part["split"] or DECLARED[benchmark].split,
+                "split": self.study.split(benchmark),
                 "shots": part["shots"],
                 "question_from": part["question_from"],
                 "notes": self.study.caveats,
@@ -113,6 +113,50 @@ class Figures:
         spec = {"title": title, "benchmarks": benchmarks, "without": without, "models": self._names()["models"]}
         chance = {name: round(DECLARED[name].chance, 6) for name, _ in benchmarks if DECLARED[name].chance is not None}
         return canonical(spec | {"chance": chance, "notes": self.study.caveats})
+
+    def label_bias(self, benchmark: str) -> str:
+        """What decides a benchmark's figure of label bias, besides its table.
+
+        Raises:
+            UserError: The benchmark has no labels.
+        """
+        if not self.study.has_options(benchmark):
+            raise UserError(f"{benchmark} is answered in words: it has no labels and no figure of label bias")
+        source = self.study.config["benchmarks"][benchmark]["source"]
+        facts = {"study": self.study.config["study"], "benchmark": benchmark, "source": source}
+        return canonical(facts | {"notes": self.study.caveats})
+
+    def training(self, system: str | None = None) -> str:
+        """What decides the figure of training curves, of all adapters or of one: panel and line of each."""
+        config, shown = self.study.config, [self.study.system(system)] if system else self.study.adapters
+        members = []
+        for adapter in shown:
+            name, data = config["models"][adapter.model]["name"], config["instructions"][adapter.data]["name"]
+            method = config["methods"][adapter.method]["name"]
+            panel = f"{name}, {adapter.bits}-bit\n{data}, {method}, seed {adapter.seed}"
+            members.append([panel, "" if self.study.rankless(adapter.method) else f"rank {adapter.rank}"])
+        used = [config["instructions"][adapter.data] for adapter in shown]
+        sample = any(source["source"] == "sample" for part in used for source in part.get("sources", [part]))
+        return canonical({"study": config["study"], "adapters": members, "sample": sample})
+
+    def summary(self) -> str:
+        """What decides a figure over the whole study, besides its tables: names in words, adapters, caveats."""
+        return canonical(self._summary())
+
+    def cost(self) -> str:
+        """What decides the figure of costs, besides tables and manifests; provenance is volatile and not in it."""
+        # A list: the files come in the same order, which sorted keys would lose.
+        codes = [[name, self.study.languages(name)] for name in self.study.benchmarks]
+        return canonical(self._summary() | {"languages": codes, "rankless": self._rankless()})
+
+    def _summary(self) -> dict:
+        config, study = self.study.config, self.study
+        return self._names() | {
+            "study": config["study"],
+            "sources": {name: config["benchmarks"][name]["source"] for name in study.benchmarks},
+            "notes": {model: config["models"][model]["note"] for model in study.models},
+            "adapters": [system.path for system in study.adapters],
+        }
 
     # -- parts --------------------------------------------------------------------------------
 

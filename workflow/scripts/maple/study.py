@@ -1,29 +1,25 @@
-"""A study: its systems, where their files lie, and the spec of every rule.
+"""A study: what decides the result of every rule, but for figures (:mod:`maple.figure_specs`).
 
 Both the rules and ``verify`` ask this module, so they cannot disagree. It only needs the resolved
 configuration and small files, and is cheap to import: every cluster job parses the Snakefile again.
 """
 
-import itertools
 import json
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
 
 from maple import languages, references
-from maple.adapters import WITHOUT_RANK
-from maple.benchmarks import DECLARED
 from maple.canonical import canonical, digest
 from maple.config import ROOT, neutral
 from maple.digests import code_digest
-from maple.errors import UserError
 from maple.files import sha256_file
-from maple.systems import System
+from maple.layout import Layout
 
 SAMPLE = ROOT / "resources/sample"
 PAGE = ROOT / "workflow/report"
-# Figures with a file per benchmark, and figures of the whole study; the report shows them in this order.
+# What one source of training data is declared by.
 _SOURCE_KEYS = ("source", "path", "id", "revision", "layout", "languages")
 
 
@@ -46,138 +42,13 @@ def _prompts_digest(path: Path) -> str:
     return digest(content)[:16]
 
 
-class Study:
-    """Everything the rules need to know about a resolved configuration."""
+class Study(Layout):
+    """Everything the rules need to know about a resolved configuration.
 
-    # Name of the report, and of the folder with what it loads.
-    page = "report"
+    The spec of a rule holds exactly what can change the rule's result besides its inputs, in one canonical string.
+    """
 
-    def __init__(self, config: dict):
-        """Take a configuration that :func:`maple.config.resolve` returned."""
-        self.config = config
-        self.results = config["results"]
-        self.benchmarks = list(config["benchmarks"])
-
-    # -- systems ------------------------------------------------------------------------------
-
-    @cached_property
-    def systems(self) -> list[System]:
-        """All systems of the grid, each once: every base at every precision, then its adapters."""
-        found = set()
-        for block in self.config["grid"]:
-            for model, bits in itertools.product(block["models"], block["bits"]):
-                found.add(System(model, bits))
-                if "data" in block:
-                    tuned = itertools.product(block["data"], block["methods"], block["ranks"], block.get("seeds", [0]))
-                    found.update(
-                        System(model, bits, data, method, 1 if self.rankless(method) else rank, seed)
-                        for data, method, rank, seed in tuned
-                    )
-        return sorted(found, key=lambda s: (s.model, s.bits, not s.is_base, s.data, s.method, s.rank, s.seed))
-
-    def rankless(self, method: str) -> bool:
-        """Whether a method has no rank."""
-        return self.config["methods"][method]["kind"] in WITHOUT_RANK
-
-    def scored(self, benchmark: str) -> list[System]:
-        """The systems in a benchmark's tables."""
-        return self.systems
-
-    @cached_property
-    def adapters(self) -> list[System]:
-        """The finetuned systems."""
-        return [system for system in self.systems if not system.is_base]
-
-    @cached_property
-    def _by_path(self) -> dict[str, System]:
-        return {system.path: system for system in self.systems}
-
-    def system(self, path: str) -> System:
-        """Return the system of a path.
-
-        Raises:
-            UserError: It is not in the grid.
-        """
-        if path in self._by_path:
-            return self._by_path[path]
-        raise UserError(f"{path} is not in this study's grid: add it to the grid in the config file")
-
-    def label(self, system: System) -> str:
-        """Return the system in words, for figures and tables."""
-        name = f"{self.config['models'][system.model]['name']}, {system.bits}-bit"
-        if system.is_base:
-            return f"{name}, untuned"
-        method = self.config["methods"][system.method]["name"]
-        words = f"{name}, {method}" + ("" if self.rankless(system.method) else f" rank {system.rank}")
-        if len({other.data for other in self.adapters}) > 1:
-            words += f", {self.config['instructions'][system.data]['name']}"
-        if len({other.seed for other in self.adapters}) > 1:
-            words += f", seed {system.seed}"
-        return words
-
-    def alpha(self, system: System) -> float | None:
-        """Return LoRA's alpha of a system; ``None`` where there is none."""
-        method = self.config["methods"].get(system.method, {})
-        if "alpha_per_rank" in method:
-            return method["alpha_per_rank"] * system.rank
-        return method.get("alpha")
-
-    # -- files --------------------------------------------------------------------------------
-
-    def model_manifest(self, model: str) -> str:
-        """The manifest of a base model."""
-        return f"{self.results}/models/{model}/manifest.json"
-
-    def items_index(self, benchmark: str) -> str:
-        """The index of a benchmark's normalised items."""
-        return f"{self.results}/benchmarks/{benchmark}/index.json"
-
-    def items(self, benchmark: str) -> list[str]:
-        """The files of normalised items, one per language of the study."""
-        return [
-            f"{self.results}/benchmarks/{benchmark}/{code}.jsonl"
-            for code in self.config["benchmarks"][benchmark]["languages"]
-        ]
-
-    def instructions_index(self, data: str) -> str:
-        """The index of a normalised instruction set."""
-        return f"{self.results}/instructions/{data}/index.json"
-
-    def adapter(self, system: str) -> str:
-        """The manifest of an adapter."""
-        return f"{self.results}/adapters/{system}/adapter.json"
-
-    def predictions_index(self, system: str, benchmark: str) -> str:
-        """The index of a system's predictions on a benchmark."""
-        return f"{self.results}/predictions/{system}/{benchmark}/index.json"
-
-    def predictions(self, system: str, benchmark: str) -> list[str]:
-        """The prediction files, one per language of the study."""
-        folder = f"{self.results}/predictions/{system}/{benchmark}"
-        return [f"{folder}/{code}.jsonl" for code in self.config["benchmarks"][benchmark]["languages"]]
-
-    def scores(self, system: str, benchmark: str) -> str:
-        """The scores of a system on a benchmark."""
-        return f"{self.results}/scores/{system}/{benchmark}.json"
-
-    def shown_items_index(self, benchmark: str) -> str:
-        """The index of a benchmark's items beside the report."""
-        return f"{self.results}/{self.page}/{benchmark}/index.json"
-
-    def shown_items(self, benchmark: str) -> list[str]:
-        """The items beside the report, one file per language of the study."""
-        codes = self.config["benchmarks"][benchmark]["languages"]
-        return [f"{self.results}/{self.page}/{benchmark}/{code}.js" for code in codes]
-
-    def sources(self) -> list[str]:
-        """The manifests of models, training data, items and adapters."""
-        used = {system.model for system in self.systems}, {system.data for system in self.adapters}
-        found = [self.model_manifest(model) for model in self.config["models"] if model in used[0]]
-        found += [self.instructions_index(data) for data in self.config["instructions"] if data in used[1]]
-        found += [self.items_index(name) for name in self.benchmarks]
-        return found + [self.adapter(system.path) for system in self.adapters]
-
-    # -- specs --------------------------------------------------------------------------------
+    # -- what holds a model, and what it is made from -----------------------------------------
 
     def model_spec(self, model: str) -> str:
         """What decides the content of a base model."""
@@ -191,7 +62,7 @@ class Study:
         """
         part = neutral(self.config["benchmarks"][benchmark], ("benchmarks", "*"))
         spec = {key: value for key, value in part.items() if key not in {"languages", "prompts", "scoring"}}
-        spec["split"] = part["split"] or DECLARED[benchmark].split
+        spec["split"] = self.split(benchmark)
         if part["source"] != "hub":
             folder = SAMPLE / benchmark if part["source"] == "sample" else Path(part["path"])
             spec["content"] = _content(folder, (".jsonl", ".json", ".tsv"))
@@ -228,18 +99,6 @@ class Study:
             {"bits": coordinates.bits, "rank": coordinates.rank, "seed": coordinates.seed, "method": method}
         )
 
-    def prompt_set(self, benchmark: str) -> str:
-        """The name of the benchmark's prompt set."""
-        return self.config["benchmarks"][benchmark]["prompts"] or DECLARED[benchmark].prompts
-
-    def scoring(self, benchmark: str) -> str:
-        """How the benchmark is measured: by likelihood or by generation."""
-        return self.config["benchmarks"][benchmark]["scoring"] or DECLARED[benchmark].scoring
-
-    def prompts(self, benchmark: str) -> str:
-        """The file of the benchmark's prompt set."""
-        return f"config/prompts/{benchmark}/{self.prompt_set(benchmark)}.yaml"
-
     def predict_spec(self, system: str, benchmark: str) -> str:
         """What decides predictions, besides the system's files and the items (languages stay out)."""
         return canonical(
@@ -258,11 +117,7 @@ class Study:
         """What decides scores, besides the predictions."""
         return canonical({"benchmark": benchmark})
 
-    def facts(self, benchmark: str) -> list[list]:
-        """Code, name, resource class and family of each language of a benchmark."""
-        table = languages.load()
-        found = [table[code] for code in self.config["benchmarks"][benchmark]["languages"]]
-        return [[language.code, language.name, language.joshi_class, language.family] for language in found]
+    # -- tables and the report ----------------------------------------------------------------
 
     def table_spec(self, benchmark: str) -> str:
         """What decides a benchmark's table of scores: the members and what is said about them."""
@@ -274,7 +129,7 @@ class Study:
                 "source": part["source"],
                 "prompts": self.prompt_set(benchmark),
                 "scoring": self.scoring(benchmark),
-                "split": part["split"] or DECLARED[benchmark].split,
+                "split": self.split(benchmark),
                 "shots": part["shots"],
                 "question_from": part["question_from"],
                 "languages": self.facts(benchmark),
@@ -286,10 +141,7 @@ class Study:
     def compare_spec(self, benchmark: str) -> str:
         """What decides a benchmark's comparisons: members and names, published scores, and the statistics."""
         spec = json.loads(self.table_spec(benchmark))
-        codes, models = (
-            self.config["benchmarks"][benchmark]["languages"],
-            {system.model for system in self.scored(benchmark)},
-        )
+        codes, models = self.languages(benchmark), {system.model for system in self.scored(benchmark)}
         return canonical(
             {
                 **{key: spec[key] for key in ("benchmark", "source", "scoring", "languages", "systems")},
@@ -298,10 +150,6 @@ class Study:
                 **self.config["statistics"],
             }
         )
-
-    def has_options(self, benchmark: str) -> bool:
-        """Whether answers are chosen among options, and not given in words."""
-        return bool(DECLARED[benchmark].options)
 
     def errors_spec(self, benchmark: str) -> str:
         """What decides a benchmark's tables of errors: members and names."""
@@ -315,77 +163,20 @@ class Study:
             }
         )
 
-    def label_bias_spec(self, benchmark: str) -> str:
-        """What decides a benchmark's figure of label bias, besides its table.
-
-        Raises:
-            UserError: The benchmark has no labels.
-        """
-        if not self.has_options(benchmark):
-            raise UserError(f"{benchmark} is answered in words: it has no labels and no figure of label bias")
-        source = self.config["benchmarks"][benchmark]["source"]
-        facts = {"study": self.config["study"], "benchmark": benchmark, "source": source}
-        return canonical(facts | {"notes": self.caveats})
-
     def analyse_spec(self) -> str:
         """What decides the tables over all benchmarks: the members, and what must stand where bits are compared."""
         members = {"benchmarks": self.benchmarks, "systems": [system.path for system in self.systems]}
         return canonical(members | {"notes": self.caveats})
-
-    @property
-    def caveats(self) -> list[str]:
-        """The notes on the grid's models, each once."""
-        notes = [self.config["models"][system.model]["note"] for system in self.systems]
-        return [note for note in dict.fromkeys(notes) if note]
-
-    def training_figure_spec(self, system: str | None = None) -> str:
-        """What decides the figure of training curves, of all adapters or of one: panel and line of each."""
-        members = []
-        for adapter in [self.system(system)] if system else self.adapters:
-            name = self.config["models"][adapter.model]["name"]
-            data, method = self.config["instructions"][adapter.data]["name"], self.config["methods"][adapter.method]
-            panel = f"{name}, {adapter.bits}-bit\n{data}, {method['name']}, seed {adapter.seed}"
-            members.append([panel, "" if self.rankless(adapter.method) else f"rank {adapter.rank}"])
-        used = {adapter.data for adapter in ([self.system(system)] if system else self.adapters)}
-        sample = any(self.config["instructions"][data]["source"] == "sample" for data in used)
-        return canonical({"study": self.config["study"], "adapters": members, "sample": sample})
-
-    def summary_spec(self) -> str:
-        """What decides a figure over the whole study, besides its tables: names in words, adapters, caveats."""
-        used = {name: {getattr(system, name) for system in self.adapters} for name in ("data", "method")}
-        return canonical(
-            {
-                "study": self.config["study"],
-                "sources": {name: self.config["benchmarks"][name]["source"] for name in self.benchmarks},
-                "models": {model: self.config["models"][model]["name"] for model in self.models},
-                "data": {data: self.config["instructions"][data]["name"] for data in used["data"]},
-                "methods": {method: self.config["methods"][method]["name"] for method in used["method"]},
-                "notes": {model: self.config["models"][model]["note"] for model in self.models},
-                "adapters": [system.path for system in self.adapters],
-            }
-        )
-
-    def cost_spec(self) -> str:
-        """What decides the figure of costs, besides tables and manifests; provenance is volatile and not in it."""
-        # A list: the files come in the same order, which sorted keys would lose.
-        codes = [[name, self.config["benchmarks"][name]["languages"]] for name in self.benchmarks]
-        rankless = sorted({system.method for system in self.adapters if self.rankless(system.method)})
-        return canonical({**json.loads(self.summary_spec()), "languages": codes, "rankless": rankless})
 
     def tokenize_spec(self) -> str:
         """What decides the table of tokenizer fertility, besides models and items: members, names and scripts."""
         table = languages.load()
         benchmarks = []
         for name in self.benchmarks:
-            codes = self.config["benchmarks"][name]["languages"]
+            codes = self.languages(name)
             facts = [[code, table[code].name, table[code].script, table[code].joshi_class] for code in codes]
             benchmarks.append([name, facts])
         return canonical({"models": self.models, "benchmarks": benchmarks})
-
-    @property
-    def models(self) -> list[str]:
-        """The base models of the grid."""
-        return sorted({system.model for system in self.systems})
 
     def shown_items_spec(self, benchmark: str) -> str:
         """What decides the items beside the report, besides items and predictions (languages stay out)."""

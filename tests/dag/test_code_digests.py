@@ -178,8 +178,6 @@ NOTICED_BY = {
     "calibration": set(),
     "audit": set(),
     "sidecars": set(),
-    "softmax_kernels": RUNS | {"finetune"},
-    "wave": RUNS,
     "snakemake_patches": set(),
     "adoption": set(),
     "budget": set(),

@@ -1,6 +1,8 @@
 """What `verify` finds, and that nothing is found where nothing is wrong."""
 
 import json
+import os
+import platform
 import random
 import shutil
 
@@ -115,12 +117,21 @@ def test_a_result_without_its_record(tree, findings):
 
 
 def test_what_a_killed_job_left(tree, findings):
-    with Tampered(tree.folder / "results/tables/.effects.csv.999999999.tmp", b"half"):
-        assert findings() == {"results/tables/.effects.csv.999999999.tmp": ("left by a killed job", "")}
+    name = f"results/tables/.effects.csv.999999999@{platform.node()}.tmp"
+    with Tampered(tree.folder / name, b"half"):
+        assert findings() == {name: ("left by a killed job", "")}
+
+
+def test_what_another_machine_may_be_writing(tree, findings):
+    name = "results/tables/.effects.csv.999999999@another.example.tmp"
+    with Tampered(tree.folder / name, b"half"):
+        assert findings() == {}
+        os.utime(tree.folder / name, (0, 0))
+        assert findings() == {name: ("left by a killed job", "")}
 
 
 def test_a_model_that_a_killed_job_was_unpacking(tree, findings):
-    unpacked = "results/models/tiny/.model.ab_c1.999999999.tmp/model/model.safetensors"
+    unpacked = f"results/models/tiny/.model.ab_c1.999999999@{platform.node()}.tmp/model/model.safetensors"
     with Tampered(tree.folder / unpacked, b"half"):
         assert findings() == {unpacked: ("left by a killed job", "")}
 

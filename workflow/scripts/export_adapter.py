@@ -7,14 +7,14 @@ import shutil
 from pathlib import Path
 
 from maple import item_tables, manifests, model_card, statistics
-from maple.files import WRITTEN, read_json, replaced
+from maple.files import WRITTEN, read_json, replaced, writer
 from maple.logs import add_log_argument, log, run, setup_logging
 from maple.model_sources import folder_of
 
 
 def link(source: Path, target: Path) -> None:
     """Put a payload file in place as a hard link, which takes no room; as a copy on another file system."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = target.with_name(f".{target.name}.{writer()}")
     temporary.unlink(missing_ok=True)
     try:
         os.link(source, temporary)

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from maple import alpaca_eval_outputs, leases, manifests, prediction
-from maple.files import read_json, read_jsonl
+from maple.files import read_jsonl
 from maple.logs import add_log_argument, log, run, setup_logging
 
 
@@ -44,7 +44,13 @@ def compute(args, spec: dict, key: str, finished: Path) -> dict:
     with tqdm(total=len(items), unit="item", mininterval=2.0) as bar:
         records, tokens = alpaca_eval_outputs.compute(items, engine, tokenizer, spec["max_new_tokens"], bar.update)
     entry = prediction.publish(args.out, finished, "en", records, key)
-    recorder.write(args.out.parent / "provenance.json", device=str(device), tokens=tokens)
+    recorder.write(
+        args.out.parent / "provenance.json",
+        device=devices.name(device),
+        gpu_percent=args.gpu_percent,
+        tokens=tokens,
+        peak_device_memory_bytes=devices.peak_memory(device),
+    )
     return entry
 
 
@@ -54,8 +60,10 @@ def main(argv=None) -> int:
     setup_logging(args.log)
     from maple.scratch import scratch
 
-    spec, items, model = json.loads(args.spec), read_json(args.items), read_json(args.model)
-    adapter = read_json(args.adapter) if args.adapter else None
+    spec = json.loads(args.spec)
+    # Without their payloads, which are checked when they are read.
+    items, model = manifests.read(args.items, only=()), manifests.read(args.model, only=())
+    adapter = manifests.read(args.adapter, only=()) if args.adapter else None
     parts = {"items": items, "model": model} | ({"adapter": adapter} if adapter else {})
     inputs = {name: manifests.identity(part) for name, part in parts.items()}
     items_digest = items["files"]["items.jsonl"]["sha256"]

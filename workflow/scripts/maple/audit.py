@@ -5,7 +5,9 @@ Manifests answer for their payload (:mod:`maple.integrity`), records of provenan
 """
 
 import os
+import platform
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +25,9 @@ from maple.sidecars import SUFFIX
 # Not results: what jobs say, what killed ones left to go on from, a judge's answers, each named by its question, and
 # the report on what had been scored at some time, on which nothing rests.
 _APART = {"logs", ".scratch", "judge_answers", Existing.page, f"{Existing.page}.html"}
-_TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
+_TEMPORARY = re.compile(r"\..+\.(\d+)@(.*)\.tmp")
+# Whether a job on another machine still runs cannot be seen from here; it would have written something in a day.
+_ABANDONED_SECONDS = 86400
 
 
 @dataclass(frozen=True)
@@ -194,7 +198,12 @@ class Audit:
         parts = path.relative_to(self.root).parts
         unfinished = next(filter(None, map(_TEMPORARY.fullmatch, parts)), None)
         if unfinished:
-            if not os.path.exists(f"/proc/{unfinished[1]}"):
+            process, machine = unfinished.groups()
+            if machine == platform.node():
+                left = not os.path.exists(f"/proc/{process}")
+            else:
+                left = time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
+            if left:
                 self._wrongly(path, "left by a killed job", "", [path])
             return
         listed = _payload(path)

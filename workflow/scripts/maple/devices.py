@@ -3,6 +3,7 @@
 import os
 
 from maple.errors import UserError
+from maple.logs import log
 
 
 def real_cores() -> int:
@@ -63,6 +64,10 @@ def setup(threads: int | None = None, number: int = 0, exact: bool = False):
     torch.backends.cuda.enable_cudnn_sdp(False)
     if threads:
         torch.set_num_threads(threads)
+    if os.environ.get("CUDA_VISIBLE_DEVICES") and not torch.cuda.is_available():
+        log.warning(
+            "torch cannot use this machine's GPU, so this job computes on the CPU: envs/cuda.lock.txt lists what one needs"
+        )
     if torch.cuda.is_available() and "MAPLE_GPU_PERCENT" in os.environ:
         torch.cuda.set_per_process_memory_fraction(int(os.environ["MAPLE_GPU_PERCENT"]) / 100, number)
     return torch.device(f"cuda:{number}" if torch.cuda.is_available() else "cpu")

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import platform
 from pathlib import Path
 
 from maple.errors import UserError
@@ -18,6 +19,11 @@ def sha256_file(path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def writer() -> str:
+    """Return how the name of what is being written ends: with this process and its machine."""
+    return f"{os.getpid()}@{platform.node()}.tmp"
+
+
 @contextlib.contextmanager
 def replaced(path, mode: str = "w"):
     """Open a temporary neighbour of ``path`` and put it in place only if the block succeeds.
@@ -27,7 +33,7 @@ def replaced(path, mode: str = "w"):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{writer()}")
     options = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     try:
         with open(temporary, mode, **options) as stream:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from maple import hub, manifests
 from maple.errors import UserError
-from maple.files import read_json, sha256_file
+from maple.files import read_json, sha256_file, writer
 from maple.logs import log
 
 _PATTERNS = ["*.safetensors", "*.json", "tokenizer*", "*.model", "vocab*", "merges*"]
@@ -39,7 +39,7 @@ def prepare(spec: str, code: str, out: Path, tokenizer_manifest: Path | None = N
     else:
         folder, facts = out.parent, {}
         # Named like every unfinished file, so that `verify` knows what a killed job left.
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".model.", suffix=f".{os.getpid()}.tmp") as work:
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".model.", suffix=f".{writer()}") as work:
             made = Path(work) / "model"
             if settings["source"] == "gguf-package":
                 _from_gguf_package(settings["package"], settings["sha256"], Path(work), made)

@@ -66,7 +66,7 @@ def setup(threads: int | None = None, number: int = 0, exact: bool = False):
         torch.set_num_threads(threads)
     if os.environ.get("CUDA_VISIBLE_DEVICES") and not torch.cuda.is_available():
         log.warning(
-            "torch cannot use this machine's GPU, so this job computes on the CPU: envs/cuda.lock.txt lists what one needs"
+            "torch cannot use this machine's GPU, so the CPU computes: envs/cuda.lock.txt lists what a GPU needs"
         )
     if torch.cuda.is_available() and "MAPLE_GPU_PERCENT" in os.environ:
         torch.cuda.set_per_process_memory_fraction(int(os.environ["MAPLE_GPU_PERCENT"]) / 100, number)

@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from transformers import DynamicCache
@@ -53,6 +54,11 @@ class Engine:
     def longest(self) -> int:
         """Tokens of a sequence that the model can take."""
         return (getattr(self.config, "max_position_embeddings", None) or 4096) - self.parts.lead_length
+
+    @cached_property
+    def token_bytes(self) -> int:
+        """Bytes of the keys and values that one token leaves in all layers; found by running one."""
+        return sum(part.nbytes for layer in self.parts.one_token() for part in layer)
 
     def budget(self) -> int:
         """Return how many padded tokens a batch may have in the memory that is free now."""

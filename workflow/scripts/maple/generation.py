@@ -35,8 +35,7 @@ def _cache_tokens(engine) -> int:
     """Return how many tokens' keys and values may be held at once."""
     if engine.device.type == "cpu":
         return 16384
-    each = sum(part.nbytes for layer in engine.parts.one_token() for part in layer)
-    return int(0.4 * devices.free_memory(engine.device) / each)
+    return int(0.4 * devices.free_memory(engine.device) / engine.token_bytes)
 
 
 def _read(engine, found, sequences, prefix, new: int):

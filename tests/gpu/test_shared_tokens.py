@@ -17,8 +17,12 @@ COMMON = dict(
 ARCHITECTURES = {
     "llama": {},
     "mistral": {"sliding_window": 8},
-    "gemma3_text": {"head_dim": 32, "sliding_window": 8, "layer_types": ["sliding_attention", "full_attention"]},
-}
+    # Its own output layer and the scale of its heads: else it repeats its last token whatever it attends to.
+    "gemma3_text": {
+        "head_dim": 32, "query_pre_attn_scalar": 32, "tie_word_embeddings": False,
+        "sliding_window": 8, "layer_types": ["sliding_attention", "full_attention"],
+    },
+}  # fmt: skip
 
 
 class Bytes:
@@ -47,8 +51,10 @@ def case(request):
     # First, because fusing replaces functions of the whole architecture.
     scores = [plain_score(model, sequence) for sequence in sequences()]
     texts = [plain_text(model, sequence) for sequence in contexts()]
+    assert all(len(set(text.split())) > 4 for text in texts), "such texts would hide a wrong step"
     model = model.to("cuda:0")
     assert models.fuse(model)
+    models.check(model)
     return engine.Engine(models.causal_parts(model), config, torch.device("cuda:0")), scores, texts
 
 

@@ -30,6 +30,9 @@ SHOTS = "Q: one and one? A: two.\n\nQ: two and two? A: four.\n\n"
 def system(request, tmp_path_factory):
     path = tmp_path_factory.mktemp(request.param) / "manifest.json"
     architecture = COMMON | ARCHITECTURES[request.param]
+    if request.param == "gemma3":
+        # With one matrix for words in and out it repeats its last token, whatever it attends to.
+        architecture |= {"tie_word_embeddings": False, "query_pre_attn_scalar": 16}
     model_sources.prepare(canonical({"source": "random", "seed": 3, "architecture": architecture}), "code", path)
     model, tokenizer = load(path)
     # Attention of a fresh model is nearly uniform; sharper weights make a wrong mask show.
@@ -139,6 +142,7 @@ def test_generation_equals_plain_decoding_in_any_batch(system, shots, monkeypatc
     contexts = [shots + text for text in (PASSAGE + "Who?", PASSAGE + "When and where?", "Short.", "สวัสดี")]
     whole = sequences(tokenizer, [(context, []) for context in contexts])
     expected = [greedy(model, tokenizer, sequence, 9) for sequence in whole]
+    assert len(set("".join(expected))) > 8, "such texts would hide a wrong step"
     for rows, budget in ((16, 1024), (1, 1), (3, 100)):
         monkeypatch.setattr(generation, "_MOST_CPU_ROWS", rows)
         monkeypatch.setattr(engine.Engine, "budget", lambda self, budget=budget: budget)
@@ -229,6 +233,36 @@ def test_architectures_that_break_what_is_taken_for_granted_are_refused():
     )
     with pytest.raises(UserError, match="'lfm2' has layers that are not attention"):
         models.check(AutoModelForCausalLM.from_config(recurrent).eval())
+
+
+def test_a_rotation_that_is_wrong_for_a_single_token_is_noticed(monkeypatch):
+    """What Liger 0.8.5's kernel does to queries that a norm has laid out anew: every answer of Gemma 3 was garbage."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers.models.gemma3 import modeling_gemma3
+
+    right = modeling_gemma3.apply_rotary_pos_emb
+
+    def in_place(states, cos, sin):
+        rows, heads, _, size = states.shape
+        flat = states.reshape(rows * heads, size).clone()
+        for row in range(rows):
+            part, place = flat[row : row + heads].clone(), row % len(cos)
+            half, other = part.chunk(2, -1)
+            flat[row : row + heads] = part * cos[place] + torch.cat((-other, half), -1) * sin[place]
+        return flat.view(rows, heads, 1, size)
+
+    def rotate(queries, keys, cos, sin):
+        if queries.shape[2] > 1:
+            return right(queries, keys, cos, sin)
+        return in_place(queries, cos, sin), in_place(keys, cos, sin)
+
+    torch.manual_seed(0)
+    config = AutoConfig.for_model("gemma3_text", **COMMON, head_dim=16, query_pre_attn_scalar=1, initializer_range=0.3)
+    model = AutoModelForCausalLM.from_config(config).eval()
+    models.check(model)
+    monkeypatch.setattr(modeling_gemma3, "apply_rotary_pos_emb", rotate)
+    with pytest.raises(UserError, match="'gemma3_text' reads a token behind a cache otherwise than in one pass"):
+        models.check(model)
 
 
 def test_heads_of_other_sizes(tmp_path):

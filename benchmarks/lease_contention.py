@@ -110,8 +110,8 @@ def state(folder: Path, process: int) -> str:
 
 
 def has_the_turn(folder: Path) -> set[int]:
-    """Return the process that holds the lock named turn, as the kernel tells, or nothing."""
-    turn = folder / "turn"
+    """Return the process that holds the first device's turn, as the kernel tells, or nothing: all need that."""
+    turn = folder / "device0.turn"
     if not turn.exists():
         return set()
     inode = f":{turn.stat().st_ino}"
@@ -225,10 +225,10 @@ def campaign(folder: Path, processes: int, count: int, number: int, kills: int, 
 
 
 def leaked(folder: Path, devices: list[str]) -> int:
-    """Return how many sixteenths of devices, and the turn, are still locked though nobody lives."""
+    """Return how many sixteenths of devices, and turns, are still locked though nobody lives."""
     from filelock import FileLock, Timeout
 
-    names = ["turn", *(f"{device}.{unit:02d}" for device in devices for unit in range(leases.UNITS))]
+    names = [f"{device}.{unit}" for device in devices for unit in ("turn", *(f"{n:02d}" for n in range(leases.UNITS)))]
     left = 0
     for name in names:
         try:

@@ -12,6 +12,8 @@ rule finetune:
         provenance=update(f"{RESULTS}/adapters/{{system}}/provenance.json"),
     log:
         f"{LOGS}/finetune/{{system}}.log",
+    # All predictions of an adapter wait for it.
+    priority: 1
     conda:
         "../envs/torch.yaml"
     threads: finetune_threads

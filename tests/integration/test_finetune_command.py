@@ -1,6 +1,7 @@
 """The finetune command by itself: several processes, memory that runs out, places that cannot be written."""
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ import pytest
 import torch
 from tiny import COMMON
 
-from maple import manifests, model_sources, response_loss, training, workers
+from maple import leases, manifests, model_sources, models, response_loss, training, workers
 from maple.canonical import canonical
 from maple.errors import UserError
 from maple.files import read_json, read_jsonl, write_jsonl
@@ -53,8 +54,29 @@ def arguments(inputs, folder, method=METHOD):
     )  # fmt: skip
 
 
+def opened(inputs):
+    return models.open_base(inputs[0])
+
+
 def journal(folder):
     return read_jsonl(folder / "made/training_log.jsonl")
+
+
+def test_a_gpu_is_taken_only_when_all_is_ready_for_it(inputs, tmp_path, monkeypatch):
+    """A job that waits for a GPU has its files checked and its libraries imported by then."""
+    order, open_base = [], models.open_base
+
+    @contextlib.contextmanager
+    def lease(*_):
+        order.append("leased")
+        raise UserError("enough")
+        yield
+
+    monkeypatch.setattr(models, "open_base", lambda path: order.append("opened") or open_base(path))
+    monkeypatch.setattr(leases, "lease", lease)
+    with pytest.raises(UserError, match="enough"):
+        finetune.main(command(inputs, tmp_path)[2:])
+    assert order == ["opened", "leased"]
 
 
 def test_two_processes_train_what_one_does(inputs, tmp_path):
@@ -62,7 +84,9 @@ def test_two_processes_train_what_one_does(inputs, tmp_path):
     for count in (1, 2, 2):
         folder = tmp_path / str(len(found))
         folder.mkdir()
-        workers.run(finetune.train, (arguments(inputs, folder), SPEC, folder), count, folder / "meeting")
+        workers.run(
+            finetune.train, (arguments(inputs, folder), opened(inputs), SPEC, folder), count, folder / "meeting"
+        )
         assert read_json(folder / "facts.json")["volatile"]["processes"] == count
         found.append((journal(folder), (folder / "made/adapter_model.safetensors").read_bytes()))
     (alone, _), (together, weights), (again, same_weights) = found
@@ -79,7 +103,8 @@ def test_an_error_of_one_process_is_one_error(inputs, tmp_path):
     with pytest.raises(UserError, match=r"step \d+ \(records r\d\d"):
         workers.run(
             finetune.train,
-            (arguments(inputs, tmp_path, method), SPEC | {"method": method}, tmp_path), 2, tmp_path / "meeting",
+            (arguments(inputs, tmp_path, method), opened(inputs), SPEC | {"method": method}, tmp_path),
+            2, tmp_path / "meeting",
         )  # fmt: skip
 
 
@@ -92,12 +117,12 @@ def test_memory_that_runs_out_halves_the_device_batch_once_and_for_all(inputs, t
         return backward(parts, batch, scale)
 
     monkeypatch.setattr(response_loss, "backward", short_of_memory)
-    finetune.train_with_room(arguments(inputs, tmp_path), SPEC, tmp_path)
+    finetune.train_with_room(arguments(inputs, tmp_path), opened(inputs), SPEC, tmp_path)
     assert read_json(tmp_path / "settings.json")["tokens"] == 256
     assert [entry["step"] for entry in journal(tmp_path) if "loss" in entry] == [1, 2, 3, 4, 5, 6]
     monkeypatch.setattr(response_loss, "backward", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError("none")))
     with pytest.raises(UserError, match="200 tokens does not fit the memory: lower methods"):
-        finetune.train_with_room(arguments(inputs, tmp_path), SPEC, tmp_path)
+        finetune.train_with_room(arguments(inputs, tmp_path), opened(inputs), SPEC, tmp_path)
 
 
 def command(inputs, folder):
@@ -163,7 +188,7 @@ def test_a_team_resumes_to_the_same_bytes(inputs, tmp_path, monkeypatch):
     args.checkpoint_seconds = 0
 
     def run():
-        workers.run(finetune.train, (args, SPEC | {"method": method}, folder), 2, folder / "meeting")
+        workers.run(finetune.train, (args, opened(inputs), SPEC | {"method": method}, folder), 2, folder / "meeting")
         return (folder / "made/adapter_model.safetensors").read_bytes(), journal(folder)
 
     whole = run()
@@ -186,15 +211,15 @@ def test_a_killed_process_is_one_line(tmp_path):
         workers.run(killed, (), 2, tmp_path / "meeting")
 
 
-def behind(team, args, spec, folder):
+def behind(team, args, base, spec, folder):
     """Train with the second process's clock all but standing still."""
     if team.rank:
         training.time = SimpleNamespace(monotonic=lambda: time.monotonic() / 1e6)
-    finetune.train(team, args, spec, folder)
+    finetune.train(team, args, base, spec, folder)
 
 
 def test_one_clock_says_when_a_checkpoint_is_due(inputs, tmp_path):
     args = arguments(inputs, tmp_path)
     args.checkpoint_seconds = 1e-3
-    workers.run(behind, (args, SPEC, tmp_path), 2, tmp_path / "meeting")
+    workers.run(behind, (args, opened(inputs), SPEC, tmp_path), 2, tmp_path / "meeting")
     assert [entry["step"] for entry in journal(tmp_path) if "loss" in entry] == [1, 2, 3, 4, 5, 6]

@@ -75,6 +75,24 @@ def test_small_jobs_spread_over_the_devices(tmp_path):
         assert set(stack.enter_context(leases.lease(2, 50, ["a", "b", "c"], tmp_path))) < {"a", "b", "c"}
 
 
+def test_a_job_that_waits_holds_up_only_those_who_want_the_same_devices(tmp_path):
+    asks = """if True:
+        import pathlib, sys
+        from maple import leases, logs
+        logs.setup_logging()
+        with leases.lease(1, 50, sys.argv[2:], pathlib.Path(sys.argv[1])):
+            print("held")
+    """
+    with leases.lease(1, 75, ["a"], tmp_path), leases.lease(1, 75, ["b"], tmp_path):
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")}
+        run = [sys.executable, "-c", asks, tmp_path]
+        with subprocess.Popen([*run, "a", "b"], env=environment, stderr=subprocess.PIPE, text=True) as waiting:
+            assert "waiting for a GPU" in waiting.stderr.readline()
+            other = subprocess.run([*run, "c"], env=environment, capture_output=True, text=True, timeout=30)
+            assert other.stdout == "held\n" and waiting.poll() is None
+            waiting.kill()
+
+
 def test_it_stands_back_under_a_scheduler(tmp_path, monkeypatch):
     monkeypatch.setattr(leases, "visible", lambda: ["a"])
     monkeypatch.setenv("SLURM_JOB_ID", "1")

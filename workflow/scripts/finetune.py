@@ -78,7 +78,7 @@ def remember(scratch_folder: Path, settings: dict) -> None:
     write_json(scratch_folder / "settings.json", manifests.seal(settings))
 
 
-def train(team, args, spec: dict, scratch_folder: Path) -> None:
+def train(team, args, base, spec: dict, scratch_folder: Path) -> None:
     """Train in the scratch folder, as one of a team; its first process writes ``made`` and ``facts.json``."""
     from maple import adapters, checkpoints, device_batch, devices, models, packed_attention, training
 
@@ -87,11 +87,11 @@ def train(team, args, spec: dict, scratch_folder: Path) -> None:
     asked_to_stop = stop_flag()
     settings = remembered(scratch_folder) or {"threads": args.threads}
     device = devices.setup(settings["threads"], team.rank, exact=True)
-    model, tokenizer = models.load_base(args.model, spec["bits"], device)
+    model = models.load(base, spec["bits"], device)
     packed_attention.prepare(model)
     model = adapters.attach_new(model, spec)
     trained, parts = adapters.count(model), models.causal_parts(model)
-    fitting, held_out, too_long = read_examples(args.data, tokenizer, spec["method"])
+    fitting, held_out, too_long = read_examples(args.data, base.tokenizer, spec["method"])
     # A run that has not come to a checkpoint may go on elsewhere, with what fits there.
     elsewhere = settings.get("device") != devices.name(device) and not checkpoints.newest(scratch_folder)
     if "tokens" not in settings or elsewhere:
@@ -126,7 +126,7 @@ def train(team, args, spec: dict, scratch_folder: Path) -> None:
     log.info("final loss %.4f after %d steps", [e["loss"] for e in journal if "loss" in e][-1], facts["steps"])
 
 
-def train_with_room(args, spec: dict, scratch_folder: Path) -> None:
+def train_with_room(args, base, spec: dict, scratch_folder: Path) -> None:
     """Train; where memory runs out before the first checkpoint, again with half the device batch.
 
     Afterwards it may not change any more: a resumed run must go on as it began.
@@ -140,7 +140,7 @@ def train_with_room(args, spec: dict, scratch_folder: Path) -> None:
     count = devices.granted(args.gpus)
     while True:
         try:
-            return workers.run(train, (args, spec, scratch_folder), count, scratch_folder / "meeting")
+            return workers.run(train, (args, base, spec, scratch_folder), count, scratch_folder / "meeting")
         except torch.OutOfMemoryError:
             settings = remembered(scratch_folder)
             if not settings or checkpoints.newest(scratch_folder):
@@ -150,13 +150,13 @@ def train_with_room(args, spec: dict, scratch_folder: Path) -> None:
         torch.cuda.empty_cache()
 
 
-def make(args, spec: dict, expected: dict, scratch_folder: Path) -> None:
+def make(args, base, spec: dict, expected: dict, scratch_folder: Path) -> None:
     """Train in the scratch folder, then put the adapter in place, its manifest last."""
     from maple.provenance import Recorder
 
     recorder = Recorder()
     (scratch_folder / "facts.json").unlink(missing_ok=True)
-    train_with_room(args, spec, scratch_folder)
+    train_with_room(args, base, spec, scratch_folder)
     facts = read_json(scratch_folder / "facts.json")
     args.out.parent.mkdir(parents=True, exist_ok=True)
     files = {}
@@ -171,6 +171,7 @@ def main(argv=None) -> int:
     """Run the command."""
     args = parse_args(argv)
     setup_logging(args.log)
+    from maple import models
     from maple.scratch import scratch
 
     spec = json.loads(args.spec)
@@ -184,8 +185,9 @@ def main(argv=None) -> int:
             for file in args.out.parent.iterdir():
                 os.utime(file)
         else:
+            base = models.open_base(args.model)
             with leases.lease(args.gpus, args.gpu_percent):
-                make(args, spec, expected, folder)
+                make(args, base, spec, expected, folder)
     return 0
 
 

@@ -57,7 +57,19 @@ def show(args) -> None:
                 print(f"    [{option}, {count} tokens]{text}")
 
 
-def compute(args, spec: dict, missing: list[str], keys: dict, prompts: PromptSet, finished: Path) -> dict:
+def prepare(args, missing: list[str], keys: dict):
+    """Do all that needs no GPU, and return the base model's files."""
+    from maple import models
+
+    for language in missing:
+        if language not in keys:
+            raise UserError(f"{args.prompts} has no words for {language!r}: add them or choose another prompt set")
+    files = manifests.read(args.items, only=())["files"]
+    manifests.read(args.items, only=[name for name in files if Path(name).stem in missing])
+    return models.open_base(args.model)
+
+
+def compute(args, base, spec: dict, missing: list[str], keys: dict, prompts: PromptSet, finished: Path) -> dict:
     """Load the system once, compute the missing languages, and return their entries."""
     from tqdm import tqdm
 
@@ -68,11 +80,7 @@ def compute(args, spec: dict, missing: list[str], keys: dict, prompts: PromptSet
     recorder = Recorder()
     device = devices.setup(args.threads)
     files = manifests.read(args.items, only=())["files"]
-    for language in missing:
-        if language not in keys:
-            raise UserError(f"{args.prompts} has no words for {language!r}: add them or choose another prompt set")
-    manifests.read(args.items, only=[name for name in files if Path(name).stem in missing])
-    model, tokenizer = models.load_base(args.model, spec["bits"], device)
+    model = models.load(base, spec["bits"], device)
     if args.adapter:
         model = models.attach(model, args.adapter)
     engine = Engine(models.causal_parts(model), model.config.get_text_config(), device)
@@ -84,7 +92,7 @@ def compute(args, spec: dict, missing: list[str], keys: dict, prompts: PromptSet
             questions = prediction.Questions.read(args.items.parent, files, language, prompts, spec["scoring"])
             each = len(questions.items[0].get("options", [0])) if spec["scoring"] == "likelihood" else 1
             records, count = prediction.predict_language(
-                questions, engine, tokenizer, lambda done, each=each: bar.update(done / each)
+                questions, engine, base.tokenizer, lambda done, each=each: bar.update(done / each)
             )
             entries[f"{language}.jsonl"] = prediction.publish(args.index, finished, language, records, keys[language])
             tokens += count
@@ -138,8 +146,9 @@ def main(argv=None) -> int:
         log.info("computing %s; keeping %s", ", ".join(missing) or "none", ", ".join(sorted(kept)) or "none")
         entries = {}
         if missing:
+            base = prepare(args, missing, keys)
             with leases.lease(1, args.gpu_percent):
-                entries = compute(args, spec, missing, keys, prompts, finished)
+                entries = compute(args, base, spec, missing, keys, prompts, finished)
         manifests.write(args.index, spec=args.spec, code=args.code, inputs=inputs, files=kept | entries)
     return 0
 

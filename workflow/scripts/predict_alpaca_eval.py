@@ -25,7 +25,7 @@ def parse_args(argv=None):
     return parser.parse_args(argv)
 
 
-def compute(args, spec: dict, key: str, finished: Path) -> dict:
+def compute(args, base, spec: dict, key: str, finished: Path) -> dict:
     """Load the system, write its outputs, and return their entry."""
     from tqdm import tqdm
 
@@ -35,14 +35,13 @@ def compute(args, spec: dict, key: str, finished: Path) -> dict:
 
     recorder = Recorder()
     device = devices.setup(args.threads)
-    manifests.read(args.items)
     items = read_jsonl(args.items.parent / "items.jsonl")
-    model, tokenizer = models.load_base(args.model, spec["bits"], device)
+    model = models.load(base, spec["bits"], device)
     if args.adapter:
         model = models.attach(model, args.adapter)
     engine = Engine(models.causal_parts(model), model.config.get_text_config(), device)
     with tqdm(total=len(items), unit="item", mininterval=2.0) as bar:
-        records, tokens = alpaca_eval_outputs.compute(items, engine, tokenizer, spec["max_new_tokens"], bar.update)
+        records, tokens = alpaca_eval_outputs.compute(items, engine, base.tokenizer, spec["max_new_tokens"], bar.update)
     entry = prediction.publish(args.out, finished, "en", records, key)
     recorder.write(
         args.out.parent / "provenance.json",
@@ -58,6 +57,7 @@ def main(argv=None) -> int:
     """Run the command."""
     args = parse_args(argv)
     setup_logging(args.log)
+    from maple import models
     from maple.scratch import scratch
 
     spec = json.loads(args.spec)
@@ -75,8 +75,10 @@ def main(argv=None) -> int:
         log.info("computing %s; keeping %s", ", ".join(missing) or "none", ", ".join(kept) or "none")
         files = kept
         if missing:
+            manifests.read(args.items)
+            base = models.open_base(args.model)
             with leases.lease(1, args.gpu_percent):
-                files = {"en.jsonl": compute(args, spec, keys["en"], finished)}
+                files = {"en.jsonl": compute(args, base, spec, keys["en"], finished)}
         manifests.write(args.out, spec=args.spec, code=args.code, inputs=inputs, files=files)
     return 0
 

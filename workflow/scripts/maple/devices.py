@@ -1,5 +1,6 @@
 """What a job computes on, and with how many threads."""
 
+import contextlib
 import os
 
 from maple.errors import UserError
@@ -40,6 +41,28 @@ def granted(gpus: int) -> int:
     return max(1, gpus)
 
 
+def settle() -> None:
+    """Set what torch reads from the environment; before it is imported."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # Batches of many shapes would leave holes between fixed segments.
+    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
+
+
+@contextlib.contextmanager
+def without_cuda():
+    """Let libraries that are imported in the block ask for GPUs without starting CUDA, which would fix what it sees."""
+    name = "PYTORCH_NVML_BASED_CUDA_CHECK"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        # A driver too old for torch counts as a GPU with it.
+        os.environ.pop(name)
+        if before is not None:
+            os.environ[name] = before
+
+
 def setup(threads: int | None = None, number: int = 0, exact: bool = False):
     """Make torch deterministic and return its device.
 
@@ -51,9 +74,7 @@ def setup(threads: int | None = None, number: int = 0, exact: bool = False):
     Returns:
         That CUDA device if there is one, else the CPU.
     """
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    # Batches of many shapes would leave holes between fixed segments.
-    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
+    settle()
     import torch
 
     torch.use_deterministic_algorithms(True, warn_only=not exact)
@@ -68,9 +89,15 @@ def setup(threads: int | None = None, number: int = 0, exact: bool = False):
         log.warning(
             "torch cannot use this machine's GPU, so the CPU computes: envs/cuda.lock.txt lists what a GPU needs"
         )
-    if torch.cuda.is_available() and "MAPLE_GPU_PERCENT" in os.environ:
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    leased = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    found = f"GPU-{torch.cuda.get_device_properties(number).uuid}"
+    if number < len(leased) and leased[number].startswith("GPU-") and not found.startswith(leased[number]):
+        raise RuntimeError(f"CUDA was started before a GPU was leased: it is {found} instead of {leased[number]}")
+    if "MAPLE_GPU_PERCENT" in os.environ:
         torch.cuda.set_per_process_memory_fraction(int(os.environ["MAPLE_GPU_PERCENT"]) / 100, number)
-    return torch.device(f"cuda:{number}" if torch.cuda.is_available() else "cpu")
+    return torch.device(f"cuda:{number}")
 
 
 def multiplies_bf16(device) -> bool:

@@ -70,8 +70,8 @@ def _take(devices: list[str], units: int, folder: Path) -> tuple[str, list[FileL
 def lease(gpus: int, percent: int = 100, devices: list[str] | None = None, folder: Path | None = None):
     """Hold GPUs for the time of the block and show torch only these; wait in turn while they are taken.
 
-    Call it before torch is imported. It does nothing without a GPU, and where a scheduler has given the job no more
-    than it asked for.
+    Call it before CUDA is started (:func:`maple.models.open_base` does not). It does nothing without a GPU, and where a
+    scheduler has given the job no more than it asked for.
 
     Args:
         gpus: How many.
@@ -101,8 +101,11 @@ def lease(gpus: int, percent: int = 100, devices: list[str] | None = None, folde
     folder = folder or _folder()
     units = max(1, -(-UNITS * percent // 100))
     held, ids = [], []
-    # Whoever has the turn takes the next GPUs that become free, so a job that needs many is not overtaken for ever.
-    with FileLock(folder / "turn"):
+    # Whoever has a device's turn takes what becomes free of it, so a job that needs much is not overtaken for ever.
+    # All take turns in one order; jobs that see other devices do not wait for this one.
+    with contextlib.ExitStack() as turns:
+        for device in sorted(devices):
+            turns.enter_context(FileLock(folder / f"{device}.turn"))
         told = False
         while len(ids) < gpus:
             while len(ids) < gpus and (taken := _take([d for d in devices if d not in ids], units, folder)):

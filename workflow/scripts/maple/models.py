@@ -1,5 +1,6 @@
 """Loading a base model at 4, 8 or 16 bit, and attaching an adapter to it."""
 
+import contextlib
 import importlib.util
 import logging
 import warnings
@@ -12,21 +13,52 @@ from maple.files import read_json
 from maple.model_sources import folder_of
 
 
-def load_base(manifest_path, bits: int, device):
-    """Return ``(model, tokenizer)`` of a base model, checked against its manifest.
+@dataclass(frozen=True)
+class Base:
+    """A base model's checked files, before any device holds its weights.
 
-    16 bit is bfloat16. 4 bit is nf4 with double quantisation and bfloat16 arithmetic (QLoRA, Dettmers
-    et al. 2023). 8 bit is LLM.int8() (Dettmers et al. 2022). All parameters are frozen. On a CPU without bf16
-    arithmetic the same weights compute in fp32.
+    Attributes:
+        folder: Where they are.
+        tokenizer: The model's.
+    """
+
+    folder: Path
+    tokenizer: object
+
+
+def open_base(manifest_path) -> Base:
+    """Check a base model's files, read its tokenizer, and import what loading it takes.
+
+    Nothing of it needs a GPU, so a job does it while it waits for one.
 
     Raises:
-        UserError: A model file is missing, damaged or not a causal language model's, or the device's memory is too
-            small.
+        UserError: A file is missing or damaged, or the tokenizer cannot be read.
     """
+    devices.settle()
     manifest = read_json(manifest_path)
     folder = folder_of(manifest_path, manifest)
     _refuse_damage(manifest_path, folder, manifest["files"])
-    model = _pretrained(folder, bits, device)
+    with devices.without_cuda():
+        from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
+
+        base = Base(folder, _tokenizer(folder))
+        # What is wrong with a configuration is said when the model is loaded.
+        with contextlib.suppress(Exception):
+            MODEL_FOR_CAUSAL_LM_MAPPING[type(AutoConfig.from_pretrained(folder, local_files_only=True))]
+    return base
+
+
+def load(base: Base, bits: int, device):
+    """Return a base model, frozen.
+
+    16 bit is bfloat16. 4 bit is nf4 with double quantisation and bfloat16 arithmetic (QLoRA, Dettmers
+    et al. 2023). 8 bit is LLM.int8() (Dettmers et al. 2022). On a CPU without bf16 arithmetic the same weights compute
+    in fp32.
+
+    Raises:
+        UserError: The files are not a causal language model's, or the device's memory is too small.
+    """
+    model = _pretrained(base.folder, bits, device)
     if bits == 4 and model.device.type == "cpu":
         unpack(model)
     if not devices.multiplies_bf16(model.device):
@@ -35,7 +67,13 @@ def load_base(manifest_path, bits: int, device):
     model.requires_grad_(False)
     model.eval()
     check(model)
-    return model, _tokenizer(folder)
+    return model
+
+
+def load_base(manifest_path, bits: int, device):
+    """Return ``(model, tokenizer)`` of a base model: :func:`open_base` and :func:`load` in one."""
+    base = open_base(manifest_path)
+    return load(base, bits, device), base.tokenizer
 
 
 def _pretrained(folder: Path, bits: int, device):

@@ -181,7 +181,10 @@ def test_an_id_that_is_another_records_number():
 
 
 @pytest.mark.parametrize(
-    "content", [b"no", gzip.compress(b"[{}]" * 99)[:-9], gzip.compress(b"\xff"), gzip.compress(b"[")]
+    "content",
+    [b"no", gzip.compress(b"[{}]" * 99)[:-9], gzip.compress(b"\xff"), gzip.compress(b"[")],
+    # The compressed bytes hold the second in which they were made, and processes that share tests compare names.
+    ids=["not gzip", "cut off", "not UTF-8", "not JSON"],
 )
 def test_a_damaged_archive_is_one_line(tmp_path, content):
     (tmp_path / "x.json.gz").write_bytes(content)

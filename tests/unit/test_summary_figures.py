@@ -245,16 +245,20 @@ def made(**changes):
 def test_cost_is_read_from_provenance():
     evaluation = {"seconds": 1800, "languages": ["en", "sw"], "device": "GPU X"}
     cost = figure_cost.read(made(), [(evaluation, {"en"}), (evaluation, {"en", "sw"})])
-    assert cost == Cost(training=4.0, evaluation=1.0, memory=2.0, device="GPU X", resumed=False)
-    # A later run computed another language only: its time is not the whole.
+    # Half of a run's time where half of its languages count.
+    assert cost == Cost(training=4.0, evaluation=0.75, memory=2.0, device="GPU X", resumed=False)
     assert figure_cost.read(made(), [(evaluation, {"en", "de"})]).evaluation is None
+    # A later run added a language and made one anew.
+    before = {"seconds": 7200, "languages": ["en", "sw"], "device": "GPU X"}
+    later = [(evaluation | {"languages": ["sw", "de"], "earlier": [before]}, {"en", "sw", "de"})]
+    assert figure_cost.read(made(), later).evaluation == 1.5
     assert figure_cost.read(made(), [(None, {"en"})]).evaluation is None
     on_cpu = figure_cost.read(made(device="cpu", peak_device_memory_bytes=None, resumed_at=3), [])
     assert on_cpu.memory == 1.0 and on_cpu.resumed and on_cpu.evaluation is None
     assert figure_cost.read(None, []).training is None
     # Four such jobs share a GPU; a CPU is no GPU to be shared.
     shared = [(evaluation | {"gpu_percent": 50}, {"en"})]
-    assert figure_cost.read(made(gpu_percent=25), shared) == Cost(1.0, 0.25, 2.0, "GPU X", False)
+    assert figure_cost.read(made(gpu_percent=25), shared) == Cost(1.0, 0.125, 2.0, "GPU X", False)
     assert figure_cost.read(made(gpu_percent=25, device="cpu", processes=1), []).training == 2.0
 
 
@@ -266,6 +270,8 @@ def test_cost_says_whose_hours_and_what_is_unknown():
     assert "Training (CPU-hours)" in found and "Evaluation (" not in found
     assert "Training time is not shown for 1 adapters" in found and "Resumed adapters: 1" in found
     assert "GPU-hours" in texts(figure_cost.draw(table, {R8: Cost(4.0, 1.0, 2.0, "GPU X", False)}, SPEC))
+    # Of a small model, so that the axis does not read 0.0005.
+    assert "GPU-minutes" in texts(figure_cost.draw(table, {R8: Cost(0.04, 0.01, 2.0, "GPU X", False)}, SPEC))
     assert "nothing is known of the cost" in texts(figure_cost.draw(rows, {R8: unknown, R64: unknown}, SPEC))
     assert "no adapter" in texts(figure_cost.draw(table[:0], {}, SPEC))
 

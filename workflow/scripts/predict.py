@@ -69,15 +69,13 @@ def prepare(args, missing: list[str], keys: dict):
     return models.open_base(args.model)
 
 
-def compute(args, base, spec: dict, missing: list[str], keys: dict, prompts: PromptSet, finished: Path) -> dict:
-    """Load the system once, compute the missing languages, and return their entries."""
+def compute(args, base, spec: dict, missing: list[str], keys: dict, prompts: PromptSet, finished: Path) -> tuple:
+    """Load the system once, compute the missing languages, and return their entries and what it took."""
     from tqdm import tqdm
 
     from maple import devices, models
     from maple.engine import Engine
-    from maple.provenance import Recorder
 
-    recorder = Recorder()
     device = devices.setup(args.threads)
     files = manifests.read(args.items, only=())["files"]
     model = models.load(base, spec["bits"], device)
@@ -96,15 +94,11 @@ def compute(args, base, spec: dict, missing: list[str], keys: dict, prompts: Pro
             )
             entries[f"{language}.jsonl"] = prediction.publish(args.index, finished, language, records, keys[language])
             tokens += count
-    recorder.write(
-        args.index.parent / "provenance.json",
-        device=devices.name(device),
-        gpu_percent=args.gpu_percent,
-        languages=missing,
-        tokens=tokens,
-        peak_device_memory_bytes=devices.peak_memory(device),
-    )
-    return entries
+    return entries, {
+        "device": devices.name(device),
+        "tokens": tokens,
+        "peak_device_memory_bytes": devices.peak_memory(device),
+    }
 
 
 def language_keys(args, spec: dict, items: dict, model: dict, adapter: dict | None, prompts: PromptSet) -> dict:
@@ -129,6 +123,7 @@ def main(argv=None) -> int:
     if args.show_prompts:
         show(args)
         return 0
+    from maple.provenance import Recorder, earlier_runs
     from maple.scratch import scratch
 
     spec = json.loads(args.spec)
@@ -148,7 +143,11 @@ def main(argv=None) -> int:
         if missing:
             base = prepare(args, missing, keys)
             with leases.lease(1, args.gpu_percent):
-                entries = compute(args, base, spec, missing, keys, prompts, finished)
+                recorder = Recorder()
+                entries, facts = compute(args, base, spec, missing, keys, prompts, finished)
+                record = args.index.parent / "provenance.json"
+                facts |= {"languages": missing, "gpu_percent": args.gpu_percent}
+                recorder.write(record, **facts, earlier=earlier_runs(record, {Path(name).stem for name in kept}))
         manifests.write(args.index, spec=args.spec, code=args.code, inputs=inputs, files=kept | entries)
     return 0
 

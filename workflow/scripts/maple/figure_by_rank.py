@@ -39,7 +39,7 @@ def draw(found: Scored, scores, comparisons, spec: dict):
         raise UserError(f"{spec['benchmark']}: no adapter has a rank, so nothing can be drawn against it: add one")
     groups, rows = groups_of(found.languages), list(dict.fromkeys(tuned[_ROW].itertuples(index=False, name=None)))
     figure, axes = group_panels.grid(_names(rows, spec), groups, scores["metric"].iloc[0], spec["title"])
-    ranks = sorted(tuned["rank"].astype(int).unique())
+    ranks = sorted(tuned["rank"].astype(int).unique().tolist())
     untuned, bits = np.log2(ranks[0]) - 1.3, sorted(tuned["bits"].unique())
     seeds = by_seed(found)
     for place, row in enumerate(rows):
@@ -60,11 +60,20 @@ def draw(found: Scored, scores, comparisons, spec: dict):
                 _dots(panel, seeds, (group.key, own_bits, *row), dodge, colour)
     for column in range(len(groups)):
         group_panels.chance_line(axes[:, column], scores["chance"].astype(float).iloc[0] * 100)
-        axes[-1, column].set_xticks([untuned, *np.log2(ranks)], ["un-\ntuned", *map(str, ranks)])
+        axes[-1, column].set_xticks([untuned, *np.log2(ranks)], ["un-\ntuned", *_tick_names(ranks)])
         axes[-1, column].set_xlabel("Rank (log scale)")
     line = plots.style().Line2D([], [], color=plots.GUIDE, linestyle=":", linewidth=0.9, label="untuned base")
     plots.small_print(figure, notes(table, tuned, scores, groups, spec), [*group_panels.handles(axes), line])
     return figure
+
+
+def _tick_names(ranks: list[int]) -> list[str]:
+    """Return the ranks in words, one of two that stand close a line lower."""
+    names, lower = [], False
+    for before, rank in zip([0, *ranks], ranks, strict=False):
+        lower = not lower and rank < 1.5 * before
+        names.append("\n" * lower + str(rank))
+    return names
 
 
 def _names(rows: list[tuple[str, str, str]], spec: dict) -> list[str]:

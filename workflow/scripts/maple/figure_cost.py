@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from maple import adapter_points, figure_parts, plots
-from maple.device_time import device_seconds
+from maple.device_time import device_seconds, evaluation_seconds
 from maple.systems import System
 
 
@@ -13,7 +13,7 @@ class Cost:
 
     Attributes:
         training: Hours of training times the number of devices, or the share of one.
-        evaluation: Hours of all its predictions; ``None`` unless each file covers all the languages it should.
+        evaluation: Hours of all its predictions; ``None`` if something is unknown.
         memory: Peak memory of training, in GiB: of the device, or of the process on a CPU.
         device: Name of the device.
         resumed: Whether training was resumed, so that the hours leave out what ran before.
@@ -33,11 +33,8 @@ def read(adapter: dict | None, predictions: list[tuple[dict | None, set[str]]]) 
         adapter: The provenance of its training, ``None`` if the file is gone.
         predictions: Provenance of its predictions on each benchmark, and the languages these consist of.
     """
-    # A later run that added a language replaced the file: its time is not that of all languages.
-    complete = all(made is not None and languages <= set(made["languages"]) for made, languages in predictions)
-    evaluation = None
-    if complete and predictions:
-        evaluation = sum(device_seconds(made) for made, _ in predictions) / 3600
+    each = [evaluation_seconds(made, languages) for made, languages in predictions]
+    evaluation = sum(each) / 3600 if each and None not in each else None
     if adapter is None:
         return Cost(None, evaluation, None, "", False)
     peak = adapter["peak_device_memory_bytes"] or adapter["peak_memory_bytes"]
@@ -59,7 +56,9 @@ def draw(comparisons, costs: dict[str, Cost], spec: dict):
     if points.empty:
         words = "This study has no adapter beside its base, so there is no gain to set against a cost."
         return figure_parts.words_only(title, words, notes)
-    unit, memory = _units(costs)
+    device, memory = _units(costs)
+    hours = [hour for cost in costs.values() for hour in (cost.training, cost.evaluation) if hour is not None]
+    factor, unit = (60, f"{device}-minutes") if hours and max(hours) < 0.2 else (1, f"{device}-hours")
     columns = {"training": f"Training ({unit})", "evaluation": f"Evaluation ({unit})", "memory": memory}
     columns = {name: words for name, words in columns.items() if any(getattr(c, name) for c in costs.values())}
     if not columns:
@@ -80,13 +79,15 @@ def draw(comparisons, costs: dict[str, Cost], spec: dict):
             for row in points[points["scoring"] == scoring].itertuples():
                 value = getattr(costs[row.system], name)
                 if value is not None:
+                    value *= factor if name != "memory" else 1
                     # ``all`` is the mean over all languages of each benchmark.
                     adapter_points.draw(
                         axes, value, (row.all, row.all_low, row.all_high), looks[row.system], sizes[ranks[row.system]]
                     )
     for axes, (name, words) in zip(grid[-1], columns.items(), strict=True):
         axes.set_xlabel(words)
-        _scale(axes, [value for cost in costs.values() if (value := getattr(cost, name)) is not None])
+        values = [value for cost in costs.values() if (value := getattr(cost, name)) is not None]
+        _scale(axes, [value * (factor if name != "memory" else 1) for value in values])
     plots.title(figure, title)
     keys = [*adapter_points.handles(looks), _size_handles(plt, sizes)]
     figure_parts.write_below(figure, keys, notes + _small_print(costs, used, list(columns)))
@@ -120,13 +121,13 @@ def _scale(axes, values: list[float]) -> None:
 
 
 def _units(costs: dict[str, Cost]) -> tuple[str, str]:
-    """Return what hours are hours of, and the label of memory."""
+    """Return what time is time of, and the label of memory."""
     on_cpu = {cost.device == "cpu" for cost in costs.values() if cost.device}
     if on_cpu == {True}:
-        return "CPU-hours", "Peak memory of training (GiB)"
+        return "CPU", "Peak memory of training (GiB)"
     if on_cpu == {False}:
-        return "GPU-hours", "Peak GPU memory of training (GiB)"
-    return "device-hours", "Peak memory of training (GiB)"
+        return "GPU", "Peak GPU memory of training (GiB)"
+    return "Device", "Peak memory of training (GiB)"
 
 
 def _small_print(costs: dict[str, Cost], used: dict, columns: list[str]) -> list[str]:
@@ -147,7 +148,7 @@ def _small_print(costs: dict[str, Cost], used: dict, columns: list[str]) -> list
     }
     for name, count in unknown.items():
         if count:
-            why = "their provenance is missing" + (" or covers only a later run" if name == "evaluation" else "")
+            why = "their provenance is missing" + (" or leaves out a run" if name == "evaluation" else "")
             shown = "" if name in columns else "; no panel"
             words.append(f"{name.capitalize()} time is not shown for {count} adapters: {why}{shown}.")
     resumed = sum(cost.resumed for cost in costs.values())

@@ -3,7 +3,7 @@
 import textwrap
 
 from maple import plots
-from maple.plots import COLOURS, MARKERS
+from maple.plots import SHAPES
 
 _SAMPLE = "Sample instructions, machine-written: these losses show that the line works and measure nothing else."
 
@@ -17,6 +17,8 @@ def draw(panels: dict[str, dict[str, list[dict]]], title: str, sample: bool = Fa
         sample: Whether some of the instructions are sample data.
     """
     plt = plots.style()
+    # None is the grey of the legend's general entries.
+    colours = plots.ramp(max(map(len, panels.values())))
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     figure, grid = plt.subplots(
@@ -31,13 +33,14 @@ def draw(panels: dict[str, dict[str, list[dict]]], title: str, sample: bool = Fa
         for number, (label, journal) in enumerate(lines.items()):
             steps = [entry for entry in journal if "loss" in entry]
             looks = [entry for entry in journal if "held_out_loss" in entry]
-            style_of = {"color": COLOURS[number % len(COLOURS)], "linewidth": 0.9}
+            style_of = {"color": colours[number], "linewidth": 0.9}
             axes.plot([e["step"] for e in steps], [e["loss"] for e in steps], label=label, **style_of)
             axes.plot(
                 [e["step"] for e in looks],
                 [e["held_out_loss"] for e in looks],
-                marker=MARKERS[number % len(MARKERS)],
+                marker=SHAPES[number % len(SHAPES)],
                 markersize=4,
+                markerfacecolor="none",
                 linestyle=":",
                 **style_of,
             )
@@ -52,7 +55,7 @@ def draw(panels: dict[str, dict[str, list[dict]]], title: str, sample: bool = Fa
     handles = {label: line for axes in grid.flat for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     handles |= {
         "batch": plt.Line2D([], [], color="0.4", linewidth=0.9),
-        "held out": plt.Line2D([], [], color="0.4", linewidth=0.9, linestyle=":", marker="o", markersize=4),
+        "held out": plt.Line2D([], [], color="0.4", linewidth=0.9, linestyle=":", marker="o", markersize=4, mfc="none"),
     }
     named = {label: line for label, line in handles.items() if label}
     for label, line in named.items():

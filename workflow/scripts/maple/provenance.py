@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from maple.files import write_json
-from maple.manifests import seal
+from maple.manifests import earlier, seal
 
 _PACKAGES = (
     "torch",
@@ -49,6 +49,22 @@ def versions() -> dict:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
     return found
+
+
+def earlier_runs(path, kept: set[str]) -> list[dict]:
+    """Return what is to be remembered of the runs before, when languages that they predicted are kept.
+
+    Args:
+        path: The provenance file that is about to be replaced.
+        kept: Those languages.
+
+    Returns:
+        Device, share of it, seconds, tokens and languages of each such run, the latest first.
+    """
+    before = earlier(path)
+    runs = [before, *before.get("earlier", [])] if before.get("languages") else []
+    names = ("device", "gpu_percent", "seconds", "tokens", "languages")
+    return [{name: run[name] for name in names} for run in runs if kept & set(run["languages"])]
 
 
 class Recorder:

@@ -17,7 +17,6 @@ def draw(panels: dict[str, dict[str, list[dict]]], title: str, sample: bool = Fa
         sample: Whether some of the instructions are sample data.
     """
     plt = plots.style()
-    # None is the grey of the legend's general entries.
     colours = plots.ramp(max(map(len, panels.values())))
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
@@ -53,14 +52,9 @@ def draw(panels: dict[str, dict[str, list[dict]]], title: str, sample: bool = Fa
         axes.set_ylabel("Loss (nats per token)")
     plots.title(figure, title)
     handles = {label: line for axes in grid.flat for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    handles |= {
-        "batch": plt.Line2D([], [], color="0.4", linewidth=0.9),
-        "held out": plt.Line2D([], [], color="0.4", linewidth=0.9, linestyle=":", marker="o", markersize=4, mfc="none"),
-    }
-    named = {label: line for label, line in handles.items() if label}
-    for label, line in named.items():
-        line.set_label(label)
+    handles.pop("", None)
     notes = [_SAMPLE] if sample else []
-    notes.append("Each line is one training, without interval. Held-out examples are of the same instruction data.")
-    plots.small_print(figure, notes, list(named.values()))
+    notes.append("Each line is one training, without interval: the loss of its batches.")
+    notes.append("Markers on dotted lines: the loss of held-out examples of the same instruction data.")
+    plots.small_print(figure, notes, list(handles.values()))
     return figure

@@ -2,9 +2,11 @@
 
     python benchmarks/study_against_harness.py --configfile config/studies/gemma.yaml --out result.json
 
-Asks the harness, with its own templates, about every item that a study's untuned 16-bit base was scored on. Compares
-accuracy, predictions and log-likelihoods with the study's prediction files. The harness computes in bf16 as the study
-does, once with its log-softmax in bf16, which is what it does unless told otherwise, and once in fp32.
+Asks the harness about every item that a study's untuned 16-bit base was scored on, and compares with the study's
+prediction files. It runs the model as transformers loads it, without the fused kernels that the study had. Choices:
+with the harness's own templates, accuracy, predictions and log-likelihoods; in bf16 as the study, once with its
+log-softmax in bf16, which is what it does unless told otherwise, and once in fp32. Answers in words: to the study's
+prompts, texts and their F1; in bf16 a near tie between two tokens can go either way, and the texts part there.
 """
 
 import argparse
@@ -15,11 +17,13 @@ from statistics import fmean
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts"))
 
 import torch
+from lm_eval.api.instance import Instance
 from lm_eval_tasks import Case, ask, published
 from parity_lm_eval import apart, best, facts_of_run, lead, table, trimmed
 
-from maple import config, devices, models
+from maple import config, devices, models, prediction, spans
 from maple.files import read_json, read_jsonl, write_json
+from maple.prompts import PromptSet
 from maple.study import Study
 from maple.systems import System
 
@@ -29,6 +33,8 @@ CASES = (
     Case("xcopa_zh", "xcopa", "zh", "test", "xcopa/data/zh/test.zh.jsonl"),
     Case("xstorycloze_id", "xstorycloze", "id", "validation", "xstorycloze/spring2016.val.id.tsv.split_20_80_eval.tsv"),
 )
+# Of these our prompts are put to the harness: its own have other headings.
+IN_WORDS = (("xquad", "en"), ("xquad", "ar"), ("mlqa", "zh"))
 
 
 def compare(case: Case, data: Path, ours: list[dict], lm, softmax: str) -> dict:
@@ -49,6 +55,38 @@ def compare(case: Case, data: Path, ours: list[dict], lm, softmax: str) -> dict:
     }
 
 
+def predicted(study: Study, base: System, benchmark: str, language: str) -> list[dict]:
+    """Return a study's predictions."""
+    return read_jsonl(Path(study.predictions_index(base.path, benchmark)).parent / f"{language}.jsonl")
+
+
+def compare_words(study: Study, benchmark: str, language: str, ours: list[dict], lm) -> dict:
+    """Return how far the harness's answers in words agree with a study's."""
+    prompts, index = PromptSet(Path(study.prompts(benchmark))), Path(study.items_index(benchmark))
+    files = read_json(index)["files"]
+    asked = prediction.Questions.read(index.parent, files, language, prompts, "generation")
+    shown = "".join(prompts.demonstration(shot) for shot in asked.shots)
+    settings = {"until": list(prompts.stop), "do_sample": False, "max_gen_toks": prompts.max_new_tokens}
+    contexts = [shown + prompts.render(item)[0] for item in asked.items]
+    said = lm.generate_until(
+        [Instance("generate_until", {}, (text, settings), place) for place, text in enumerate(contexts)],
+        disable_tqdm=True,
+    )
+    texts = [record["raw"].strip() for record in ours], [text.strip() for text in said]
+
+    def f1(answers):
+        pairs = zip(answers, ours, strict=True)
+        return fmean(spans.best(spans.f1, text, record["answers"], language) for text, record in pairs)
+
+    return {
+        "task": f"{benchmark}_{language}",
+        "items": len(ours),
+        "f1": f1(texts[0]),
+        "f1_lm_eval": f1(texts[1]),
+        "texts_equal": sum(own == other for own, other in zip(*texts, strict=True)),
+    }
+
+
 def main() -> None:
     """Run the comparison."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -58,23 +96,33 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path)
     args = parser.parse_args()
     from lm_eval.models.huggingface import HFLM
+    from transformers import AutoModelForCausalLM
 
     study = Study(config.load(args.configfile))
     base = System(args.model or study.models[0], 16)
     manifest = Path(study.model_manifest(base.model))
     device = devices.setup()
-    model, tokenizer = models.load_base(manifest, 16, device)
-    rows = []
+    opened = models.open_base(manifest)
+    model = AutoModelForCausalLM.from_pretrained(opened.folder, dtype=torch.bfloat16, attn_implementation="sdpa")
+    model, rows, words = model.to(device).eval(), [], []
+
+    def harness(softmax):
+        return HFLM(pretrained=model, tokenizer=opened.tokenizer, batch_size=args.batch, softmax_dtype=softmax)
+
     for case in CASES:
-        folder = Path(study.predictions_index(base.path, case.benchmark)).parent
-        ours = read_jsonl(folder / f"{case.language}.jsonl")
+        ours = predicted(study, base, case.benchmark, case.language)
         data = Path(study.config["benchmarks"][case.benchmark]["path"]).parent
         for name, dtype in (("bf16", None), ("fp32", torch.float32)):
-            lm = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=args.batch, softmax_dtype=dtype)
-            rows.append(compare(case, data, ours, lm, name))
+            rows.append(compare(case, data, ours, harness(dtype), name))
             print(f"{case.name}, {name}: done", file=sys.stderr, flush=True)
-    table([list(rows[0]), *(list(row.values()) for row in rows)])
-    write_json(args.out, facts_of_run(device) | {"model": read_json(manifest)["spec"], "tasks": rows})
+    for benchmark, language in IN_WORDS:
+        ours = predicted(study, base, benchmark, language)
+        words.append(compare_words(study, benchmark, language, ours, harness(None)))
+        print(f"{benchmark}_{language}: done", file=sys.stderr, flush=True)
+    for found in (rows, words):
+        table([list(found[0]), *(list(row.values()) for row in found)])
+    spec = read_json(manifest)["spec"]
+    write_json(args.out, facts_of_run(device) | {"model": spec, "tasks": rows, "in_words": words})
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ LIBRARY = "workflow/scripts/maple"
     ("module", "old", "new", "jobs"),
     [
         ("figure_by_lang", "fontsize=7,", "fontsize=6,", {"plot_by_lang": 1, "report": 1}),
-        ("figure_training", "linewidth=0.9", "linewidth=0.8", {"plot_training": 1, "report": 1}),
+        ("figure_training", "markersize=4", "markersize=5", {"plot_training": 1, "report": 1}),
         ("figure_by_rank", "linewidth=0.8", "linewidth=0.7", {"plot_by_rank": 1, "report": 1}),
         (
             "figure_english_forgetting",

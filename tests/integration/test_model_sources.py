@@ -93,6 +93,17 @@ def test_a_folder_that_is_no_model(tmp_path, files, expected):
     assert sorted(file.name for file in folder.iterdir()) == sorted(files)
 
 
+def test_a_models_files_are_as_readable_as_any(tmp_path):
+    """safetensors writes files that their owner alone can read, which others of a group could not use."""
+    model_sources.prepare(
+        canonical({"source": "random", "seed": 0, "architecture": COMMON | ARCHITECTURES["llama"]}), "c",
+        tmp_path / "manifest.json",
+    )  # fmt: skip
+    (tmp_path / "other").touch()
+    modes = {path.name: path.stat().st_mode for path in tmp_path.iterdir()}
+    assert "model.safetensors" in modes and set(modes.values()) == {modes["other"]}
+
+
 def test_a_tokenizer_that_lost_its_merges():
     from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast

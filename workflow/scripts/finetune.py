@@ -9,7 +9,7 @@ from pathlib import Path
 
 from maple import leases, manifests
 from maple.errors import UserError
-from maple.files import read_json, read_jsonl, write_json, write_jsonl
+from maple.files import put, read_json, read_jsonl, write_json, write_jsonl
 from maple.logs import add_log_argument, log, run, setup_logging
 
 
@@ -162,7 +162,7 @@ def make(args, base, spec: dict, expected: dict, scratch_folder: Path) -> None:
     files = {}
     for file in sorted((scratch_folder / "made").iterdir()):
         files[file.name] = manifests.describe(file)
-        os.replace(file, args.out.parent / file.name)
+        put(file, args.out.parent / file.name)
     recorder.write(args.out.parent / "provenance.json", **facts["volatile"])
     manifests.write(args.out, **expected | {"spec": args.spec}, files=files, **facts["payload"])
 

@@ -48,6 +48,17 @@ def replaced(path, mode: str = "w"):
         temporary.unlink(missing_ok=True)
 
 
+def put(file: Path, place: Path) -> None:
+    """Put a finished file in its place, with the permissions that new files have.
+
+    Libraries that write through a temporary file, as safetensors does, leave theirs readable by its owner alone.
+    """
+    mask = os.umask(0)
+    os.umask(mask)
+    file.chmod(0o666 & ~mask)
+    os.replace(file, place)
+
+
 def json_text(value) -> str:
     """Return ``value`` as the readable JSON that this workflow writes."""
     return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n"

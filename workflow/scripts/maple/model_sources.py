@@ -1,15 +1,16 @@
 """Bringing a base model to a folder of safetensors + tokenizer, with its manifest."""
 
+import contextlib
+import functools
 import importlib
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
 
 from maple import hub, manifests
 from maple.errors import UserError
-from maple.files import read_json, sha256_file, writer
+from maple.files import put, read_json, sha256_file, writer
 from maple.logs import log
 
 _PATTERNS = ["*.safetensors", "*.json", "tokenizer*", "*.model", "vocab*", "merges*"]
@@ -46,7 +47,7 @@ def prepare(spec: str, code: str, out: Path, tokenizer_manifest: Path | None = N
             else:
                 _random(settings, made, tokenizer_manifest)
             for file in sorted(made.iterdir()):
-                os.replace(file, out.parent / file.name)
+                put(file, out.parent / file.name)
     files = {str(f.relative_to(folder)): manifests.describe(f) for f in _model_files(folder)}
     if not any(name.endswith(".safetensors") for name in files):
         raise UserError(f"{folder}: no .safetensors file; weights in pickle files are not loaded: convert them first")
@@ -91,14 +92,28 @@ def _from_gguf_package(package: str, sha256: str, work: Path, out: Path) -> None
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    tokenizer = AutoTokenizer.from_pretrained(work, gguf_file=gguf.name)
-    _check_tokenizer(tokenizer)
-    model = AutoModelForCausalLM.from_pretrained(
-        work, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
-    )
+    with _read_once():
+        tokenizer = AutoTokenizer.from_pretrained(work, gguf_file=gguf.name)
+        _check_tokenizer(tokenizer)
+        model = AutoModelForCausalLM.from_pretrained(
+            work, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
+        )
     model.config._name_or_path = package
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
+
+
+@contextlib.contextmanager
+def _read_once():
+    """Let transformers parse a GGUF file once; it does so for the tokenizer, the configuration and the weights."""
+    import gguf
+
+    reader = gguf.GGUFReader
+    gguf.GGUFReader = functools.cache(reader)
+    try:
+        yield
+    finally:
+        gguf.GGUFReader = reader
 
 
 def _check_tokenizer(tokenizer) -> None:

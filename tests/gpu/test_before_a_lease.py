@@ -7,7 +7,7 @@ import pytest
 import torch
 from workspace import ROOT
 
-from maple import model_sources
+from maple import leases, model_sources
 from maple.canonical import canonical
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
@@ -36,9 +36,11 @@ def manifest(tmp_path):
     return tmp_path / "manifest.json"
 
 
-@pytest.mark.parametrize(("visible", "device"), [("", "cpu cpu"), ("0", "cuda:0 cuda:0")])
-def test_cuda_is_not_started_before_a_gpu_is_leased(manifest, monkeypatch, visible, device):
+@pytest.mark.parametrize("visible", ["none", "by number", "by id"])
+def test_cuda_is_not_started_before_a_gpu_is_leased(manifest, monkeypatch, visible):
+    given = {"none": "", "by number": "0", "by id": leases.visible()[0]}[visible]
+    device = "cuda:0" if given else "cpu"
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "workflow/scripts"), prepend=":")
-    run = [sys.executable, "-c", OPEN, manifest, visible]
+    run = [sys.executable, "-c", OPEN, manifest, given]
     done = subprocess.run(run, capture_output=True, text=True, timeout=120)
-    assert done.stdout.split("\n")[-2:] == [device, ""], done.stderr
+    assert done.stdout.split("\n")[-2:] == [f"{device} {device}", ""], done.stderr

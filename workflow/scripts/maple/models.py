@@ -12,6 +12,10 @@ from maple.errors import UserError
 from maple.files import read_json
 from maple.model_sources import folder_of
 
+# Here a norm lays each head's queries out by themselves. Of a single token Liger 0.8.5 then takes the stride between
+# heads for that between tokens, and rotates queries by other tokens' positions, and several times.
+_NORMED_BY_HEAD = ("gemma3", "gemma3_text", "exaone4")
+
 
 @dataclass(frozen=True)
 class Base:
@@ -231,9 +235,7 @@ def fuse(model) -> bool:
     if apply:
         # The losses stay ours: logits are only taken where a label or an option stands.
         chosen = {"cross_entropy": False, "fused_linear_cross_entropy": False}
-        if any(name.endswith("q_norm") for name, _ in model.named_modules()):
-            # Of a single token Liger 0.8.5 takes the stride of one head for that of all: queries that a norm has laid
-            # out anew (Gemma 3, Qwen 3) are then rotated by other tokens' positions, and several times.
+        if model.config.model_type in _NORMED_BY_HEAD:
             chosen["rope"] = False
         apply(model=model, **chosen)
     return apply is not None

@@ -204,8 +204,12 @@ def check(model) -> None:
         parts.trunk(input_ids=rows[:, :-1], past_key_values=cache, use_cache=True)
         behind = parts.trunk(input_ids=rows[:, -1:], past_key_values=cache, use_cache=True).last_hidden_state[:, -1]
 
+    # What faults move by half and more, rounding moves by up to 0.06 in Gemma-3-270M at 16 and 4 bit, and by 0.27 at 8
+    # bit, which splits columns by what else is in the batch.
+    most = 0.5 if getattr(model, "is_loaded_in_8bit", False) else 0.2
+
     def near(one, other):
-        return bool(((one - other).norm(dim=-1) <= 0.1 * other.norm(dim=-1)).all())
+        return bool(((one - other).norm(dim=-1) <= most * other.norm(dim=-1)).all())
 
     # Equal to the bit: a cap at 30 moves most logits by less than a tenth.
     plain = len(raw) == 1 and torch.equal(raw[0], expected) and near(found, expected)

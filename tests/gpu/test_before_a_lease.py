@@ -44,3 +44,12 @@ def test_cuda_is_not_started_before_a_gpu_is_leased(manifest, monkeypatch, visib
     run = [sys.executable, "-c", OPEN, manifest, given]
     done = subprocess.run(run, capture_output=True, text=True, timeout=120)
     assert done.stdout.split("\n")[-2:] == [f"{device} {device}", ""], done.stderr
+
+
+def test_memory_is_free_for_the_next_when_a_lease_ends(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    before = torch.cuda.memory_reserved()
+    with leases.lease(1, 100, ["0"], tmp_path):
+        torch.zeros(2**28, device="cuda")
+        assert torch.cuda.memory_reserved() >= before + 2**30
+    assert torch.cuda.memory_reserved() <= before

@@ -57,42 +57,40 @@ def show(args) -> None:
                 print(f"    [{option}, {count} tokens]{text}")
 
 
-def prepare(args, missing: list[str], keys: dict):
+def prepare(args, files: dict, missing: list[str], keys: dict):
     """Do all that needs no GPU, and return the base model's files."""
     from maple import models
 
     for language in missing:
         if language not in keys:
             raise UserError(f"{args.prompts} has no words for {language!r}: add them or choose another prompt set")
-    files = manifests.read(args.items, only=())["files"]
     manifests.read(args.items, only=[name for name in files if Path(name).stem in missing])
     return models.open_base(args.model)
 
 
-def compute(args, base, spec: dict, missing: list[str], keys: dict, prompts: PromptSet, finished: Path) -> tuple:
-    """Load the system once, compute the missing languages, and return their entries and what it took."""
+def compute(args, base, spec: dict, files: dict, keys: dict, prompts: PromptSet, finished: Path) -> tuple:
+    """Load the system once, compute the languages of the keys, and return their entries and what it took."""
     from tqdm import tqdm
 
     from maple import devices, models
     from maple.engine import Engine
 
     device = devices.setup(args.threads)
-    files = manifests.read(args.items, only=())["files"]
     model = models.load(base, spec["bits"], device)
     if args.adapter:
         model = models.attach(model, args.adapter)
     engine = Engine(models.causal_parts(model), model.config.get_text_config(), device)
     entries, tokens = {}, 0
-    total = sum(files[f"{language}.jsonl"]["items"] for language in missing)
+    total = sum(files[f"{language}.jsonl"]["items"] for language in keys)
     with tqdm(total=total, unit="item", mininterval=2.0) as bar:
-        for language in missing:
+        for language, key in keys.items():
             bar.set_postfix_str(language, refresh=False)
             questions = prediction.Questions.read(args.items.parent, files, language, prompts, spec["scoring"])
             each = len(questions.items[0].get("options", [0])) if spec["scoring"] == "likelihood" else 1
             records, count = prediction.predict_language(
                 questions, engine, base.tokenizer, lambda done, each=each: bar.update(done / each)
             )
-            entries[f"{language}.jsonl"] = prediction.publish(args.index, finished, language, records, keys[language])
+            entries[f"{language}.jsonl"] = prediction.publish(args.index, finished, language, records, key)
             tokens += count
     return entries, {
         "device": devices.name(device),
@@ -141,10 +139,12 @@ def main(argv=None) -> int:
         log.info("computing %s; keeping %s", ", ".join(missing) or "none", ", ".join(sorted(kept)) or "none")
         entries = {}
         if missing:
-            base = prepare(args, missing, keys)
+            files = items["files"]
+            base = prepare(args, files, missing, keys)
+            wanted = {language: keys[language] for language in missing}
             with leases.lease(1, args.gpu_percent):
                 recorder = Recorder()
-                entries, facts = compute(args, base, spec, missing, keys, prompts, finished)
+                entries, facts = compute(args, base, spec, files, wanted, prompts, finished)
                 record = args.index.parent / "provenance.json"
                 facts |= {"languages": missing, "gpu_percent": args.gpu_percent}
                 recorder.write(record, **facts, earlier=earlier_runs(record, {Path(name).stem for name in kept}))

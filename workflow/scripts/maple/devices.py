@@ -85,11 +85,11 @@ def setup(threads: int | None = None, number: int = 0, exact: bool = False):
     torch.backends.cuda.enable_cudnn_sdp(False)
     if threads:
         torch.set_num_threads(threads)
-    if os.environ.get("CUDA_VISIBLE_DEVICES") and not torch.cuda.is_available():
-        log.warning(
-            "torch cannot use this machine's GPU, so the CPU computes: envs/cuda.lock.txt lists what a GPU needs"
-        )
     if not torch.cuda.is_available():
+        if os.environ.get("CUDA_VISIBLE_DEVICES"):
+            log.warning(
+                "torch cannot use this machine's GPU, so the CPU computes: envs/cuda.lock.txt lists what a GPU needs"
+            )
         return torch.device("cpu")
     leased = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
     found = f"GPU-{torch.cuda.get_device_properties(number).uuid}"

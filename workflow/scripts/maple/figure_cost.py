@@ -64,6 +64,11 @@ def draw(comparisons, costs: dict[str, Cost], spec: dict):
     if not columns:
         words = "No provenance file of an adapter or its predictions is there, so nothing is known of the cost."
         return figure_parts.words_only(title, words, notes)
+
+    def shown(cost, name):
+        value = getattr(cost, name)
+        return value if value is None or name == "memory" else value * factor
+
     plt = plots.style()
     figure, grid = plt.subplots(
         len(used), len(columns), figsize=(plots.PAGE if len(columns) > 1 else 3.6, 0.6 + 2.2 * len(used)),
@@ -77,17 +82,15 @@ def draw(comparisons, costs: dict[str, Cost], spec: dict):
         for axes, name in zip(line, columns, strict=True):
             axes.axhline(0, color=plots.GUIDE, linewidth=0.8, zorder=0)
             for row in points[points["scoring"] == scoring].itertuples():
-                value = getattr(costs[row.system], name)
+                value = shown(costs[row.system], name)
                 if value is not None:
-                    value *= factor if name != "memory" else 1
                     # ``all`` is the mean over all languages of each benchmark.
                     adapter_points.draw(
                         axes, value, (row.all, row.all_low, row.all_high), looks[row.system], sizes[ranks[row.system]]
                     )
     for axes, (name, words) in zip(grid[-1], columns.items(), strict=True):
         axes.set_xlabel(words)
-        values = [value for cost in costs.values() if (value := getattr(cost, name)) is not None]
-        _scale(axes, [value * (factor if name != "memory" else 1) for value in values])
+        _scale(axes, [value for cost in costs.values() if (value := shown(cost, name)) is not None])
     plots.title(figure, title)
     keys = [*adapter_points.handles(looks), _size_handles(plt, sizes)]
     figure_parts.write_below(figure, keys, notes + _small_print(costs, used, list(columns)))

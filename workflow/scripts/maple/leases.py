@@ -5,8 +5,10 @@ it needs for as long as it runs. The locks are the kernel's: a job that is kille
 """
 
 import contextlib
+import gc
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -66,6 +68,14 @@ def _take(devices: list[str], units: int, folder: Path) -> tuple[str, list[FileL
     return (best, free[best][:kept]) if kept else None
 
 
+def _free_memory() -> None:
+    """Give back what torch keeps of a GPU's memory: whoever comes next is ready and takes it at once."""
+    torch = sys.modules.get("torch")
+    if torch and torch.cuda.is_initialized():
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
 @contextlib.contextmanager
 def lease(gpus: int, percent: int = 100, devices: list[str] | None = None, folder: Path | None = None):
     """Hold GPUs for the time of the block and show torch only these; wait in turn while they are taken.
@@ -122,5 +132,6 @@ def lease(gpus: int, percent: int = 100, devices: list[str] | None = None, folde
     try:
         yield ids
     finally:
+        _free_memory()
         for lock in held:
             lock.release()

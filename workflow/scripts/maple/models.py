@@ -175,7 +175,7 @@ def check(model) -> None:
     """Try on a few tokens what all that follows takes for granted of an architecture.
 
     Raises:
-        UserError: Logits are not the output layer's alone (some architectures scale or cap them), or tokens of one
+        UserError: Logits are not the output layer's alone (some architectures scale or cap them), tokens of one
             sequence reach those of another in its row, or a token read behind a cache gives other numbers.
     """
     import torch

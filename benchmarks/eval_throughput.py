@@ -11,10 +11,11 @@ once to warm up (the harness finds its batch size then) and once timed, tokenisa
 
 import argparse
 import json
-import platform
 import sys
 import time
 from pathlib import Path
+
+from run_facts import run_facts
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow/scripts"))
@@ -114,7 +115,7 @@ def load(args, device):
     )
 
 
-def ask_harness(model, tokenizer, questions, new: int, batch):
+def ask_harness(model, tokenizer, questions, batch):
     """Return a function that puts the questions to the harness."""
     from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
@@ -124,12 +125,12 @@ def ask_harness(model, tokenizer, questions, new: int, batch):
         # Generating, it would look for its batch size again in every call; found once, it is left out of the time.
         batch = harness._detect_batch_size()
         harness = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch, add_bos_token=True)
-    shown = "".join(questions.prompts.demonstration(shot) for shot in questions.shots)
-    instances = []
+    instances, prompts = [], questions.prompts
+    shown = "".join(prompts.demonstration(shot) for shot in questions.shots)
+    settings = {"until": list(prompts.stop), "do_sample": False, "max_gen_toks": prompts.max_new_tokens}
     for number, item in enumerate(questions.items):
-        context, options = questions.prompts.render(item)
+        context, options = prompts.render(item)
         if questions.scoring == "generation":
-            settings = {"until": ["\n"], "do_sample": False, "max_gen_toks": new}
             instances.append(Instance("generate_until", item, (shown + context, settings), number))
         else:
             for text in options.values():
@@ -170,7 +171,7 @@ def measure(args, model, tokenizer, device, peak: float, label: str, harness: bo
         questions = prediction.Questions(items, task["shots"], prompt_set, scoring)
         row = {"task": name, "model": label, "tool": "harness" if harness else "maple", "items": len(items)}
         if harness:
-            tool, call = ask_harness(model, tokenizer, questions, prompt_set.max_new_tokens, args.harness_batch)
+            tool, call = ask_harness(model, tokenizer, questions, args.harness_batch)
             row["items_per_second"] = len(items) / timed(call, device)
             row["batch"] = list(tool.batch_sizes.values()) or tool.batch_size
         else:
@@ -228,7 +229,6 @@ def run(args) -> None:
 
     from maple import devices, models
     from maple.files import write_json
-    from maple.provenance import versions
 
     transformers.logging.set_verbosity_error()
     device = devices.setup()
@@ -257,15 +257,8 @@ def run(args) -> None:
         if row["tool"] == "maple" and theirs:
             row["ratio"] = row["items_per_second"] / theirs
             print(f"{row['task']}: {row['ratio']:.1f} times the harness's items per second", flush=True)
-    name = torch.cuda.get_device_name(0) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-    known = versions() | {"transformers": transformers.__version__, "lm_eval": "0.4.13"}
-    write_json(
-        args.out,
-        {
-            "device": name, "machine": platform.machine(), "date": time.strftime("%Y-%m-%d"), "versions": known,
-            "matrix_peak_tflops": round(peak / 1e12, 1), "fused_kernels": fused, "rows": rows, "whole_sets": full,
-        },
-    )  # fmt: skip
+    found = {"matrix_peak_tflops": round(peak / 1e12, 1), "fused_kernels": fused, "rows": rows, "whole_sets": full}
+    write_json(args.out, run_facts(device, "lm_eval") | {"threads": torch.get_num_threads()} | found)
 
 
 def main() -> None:

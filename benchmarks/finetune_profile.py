@@ -311,14 +311,13 @@ def main() -> None:
     import torch
     import transformers
     from eval_throughput import matrix_peak
+    from run_facts import run_facts
 
     from maple.files import write_json
-    from maple.provenance import versions
 
     transformers.logging.set_verbosity_error()
     peak, begin = matrix_peak(device), time.monotonic()
-    result = {"device": devices.name(device), "date": time.strftime("%F"), "versions": versions(),
-              "matrix_peak_tflops": round(peak / 1e12, 1), "tokens_a_step": BATCH * WIDTH}  # fmt: skip
+    result = run_facts(device) | {"matrix_peak_tflops": round(peak / 1e12, 1), "tokens_a_step": BATCH * WIDTH}
     for bits in args.bits:
         case = Case(bits, args.tiny, device)
         part = result[f"{bits}bit"] = {"variants": compare(case, bits, device.type == "cuda")}

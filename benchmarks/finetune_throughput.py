@@ -324,12 +324,11 @@ def run(args) -> None:
     """Run the cases and write the results."""
     import torch
 
-    from maple import devices
     from maple.files import write_json
-    from maple.provenance import versions
 
     sys.path.insert(0, str(ROOT / "benchmarks"))
     from eval_throughput import matrix_peak
+    from run_facts import run_facts
 
     device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     peak = matrix_peak(device)
@@ -348,13 +347,8 @@ def run(args) -> None:
         else:
             failed.append(name)
             print(f"FAILED {name}\n{done.stderr[-1500:]}", flush=True)
-        write_json(
-            args.out,
-            {
-                "device": devices.name(device), "date": time.strftime("%F"),
-                "versions": versions(), "matrix_peak_tflops": round(peak / 1e12, 1), "failed": failed, "rows": rows,
-            },
-        )  # fmt: skip
+        found = {"matrix_peak_tflops": round(peak / 1e12, 1), "failed": failed, "rows": rows}
+        write_json(args.out, run_facts(device, "trl") | found)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from eval_throughput import LLAMA_2_7B
+from run_facts import run_facts
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow/scripts"))
@@ -97,7 +98,6 @@ def main() -> None:
     from maple import devices, models
     from maple.engine import Engine
     from maple.files import write_json
-    from maple.provenance import versions
 
     device, rows = devices.setup(), []
     for name, (shape, count) in {"tiny": (TINY, 40)}.items() if args.tiny else SHAPES.items():
@@ -116,8 +116,7 @@ def main() -> None:
         del model, engine
         if device.type == "cuda":
             torch.cuda.empty_cache()
-    facts = {"device": devices.name(device), "date": time.strftime("%Y-%m-%d"), "versions": versions()}
-    write_json(args.out, facts | {"rows": rows})
+    write_json(args.out, run_facts(device) | {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -103,8 +103,10 @@ def campaign(folder: Path, spec: dict, model: Path, data: Path, kills: int, thre
 
 def main() -> None:
     """Run the command."""
+    import torch
+    from run_facts import run_facts
+
     from maple.files import write_json
-    from maple.provenance import versions
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", required=True, type=Path, help="results folder of the default study")
@@ -120,7 +122,7 @@ def main() -> None:
     inputs = results / "models/gemma-3-270m/manifest.json", results / "instructions/sample/index.json"
     with tempfile.TemporaryDirectory() as folder:
         found = campaign(Path(folder) / "job", spec, *inputs, args.kills, args.threads)
-    write_json(args.out, {"spec": spec, "date": time.strftime("%F"), "versions": versions()} | found)
+    write_json(args.out, run_facts(torch.device("cpu")) | {"spec": spec} | found)
     print(json.dumps({key: value for key, value in found.items() if key != "kills"}))
     if not found["identical"]:
         sys.exit(1)

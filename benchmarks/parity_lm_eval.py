@@ -6,10 +6,7 @@ F1 of generated answers against the plain SQuAD v1.1 metric. See docs/parity.md.
 """
 
 import argparse
-import datetime
-import importlib.metadata
 import logging
-import platform
 import re
 import string
 import sys
@@ -20,8 +17,9 @@ from statistics import fmean
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts"))
 
 import torch
+from run_facts import run_facts
 
-from maple import benchmark_sources, devices, digests, models, prediction, spans
+from maple import benchmark_sources, digests, models, prediction, spans
 from maple.engine import Engine
 from maple.files import read_json, write_json
 from maple.prompts import PromptSet
@@ -280,21 +278,11 @@ def answers(args) -> tuple[dict, bool]:
     return {"dtype": "bf16", "prompts": "xquad/native", "adapter": None, "languages": rows}, True
 
 
-def facts_of_run(device) -> dict:
-    """Return when, where and with what a comparison was made."""
-    packages = ("torch", "transformers", "peft", "lm_eval", "datasets")
-    return {
-        "date": datetime.date.today().isoformat(),
-        "device": devices.name(device) if device.type == "cuda" else f"cpu ({platform.machine()})",
-        "versions": {name: importlib.metadata.version(name) for name in packages},
-        # That of the prediction job: the same digest, the same numbers.
-        "code": digests.raw_code_digest("predict"),
-    }
-
-
 def facts(args) -> dict:
     """Return what a result depends on."""
-    return facts_of_run(torch.device("cpu")) | {
+    return run_facts(torch.device("cpu"), "lm_eval") | {
+        # That of the prediction job: the same digest, the same numbers.
+        "code": digests.raw_code_digest("predict"),
         "model": read_json(args.model)["spec"],
         "adapter": read_json(args.adapter)["spec"] if args.adapter else None,
     }

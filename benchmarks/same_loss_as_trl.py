@@ -9,8 +9,9 @@ responses only. Compared are the loss curves, step by step; ours also takes the 
 import argparse
 import sys
 import tempfile
-import time
 from pathlib import Path
+
+from run_facts import run_facts
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow/scripts"))
@@ -106,11 +107,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--batch", type=int, default=4, help="examples a step")
     args = parser.parse_args()
-    import trl as package
-
     from maple import devices, models
     from maple.files import write_json
-    from maple.provenance import versions
 
     count = args.steps * args.batch
     found = real_examples(args.data, models.load_tokenizer(args.model), count + count // 10)
@@ -123,13 +121,16 @@ def main() -> None:
     looks = [[entry["step"], entry["held_out_loss"]] for entry in journal if "held_out_loss" in entry]
     write_json(
         args.out,
-        {
-            "date": time.strftime("%F"), "versions": versions() | {"trl": package.__version__},
-            "device": devices.name(devices.setup()), "examples": len(data), "held_out": len(held_out),
-            "losses": {"maple": losses, "trl": theirs}, "largest_relative_difference": largest,
-            "held_out_loss": looks, "tokens": facts["tokens"],
+        run_facts(devices.setup(), "trl")
+        | {
+            "examples": len(data),
+            "held_out": len(held_out),
+            "losses": {"maple": losses, "trl": theirs},
+            "largest_relative_difference": largest,
+            "held_out_loss": looks,
+            "tokens": facts["tokens"],
         },
-    )  # fmt: skip
+    )
     print(f"largest relative difference of {len(losses)} losses: {largest:.2e}; held-out loss {looks}")
 
 

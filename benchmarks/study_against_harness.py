@@ -17,11 +17,12 @@ from statistics import fmean
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts"))
 
 import torch
-from lm_eval.api.instance import Instance
+from eval_throughput import ask_harness
 from lm_eval_tasks import Case, ask, published
-from parity_lm_eval import apart, best, facts_of_run, lead, table, trimmed
+from parity_lm_eval import apart, best, lead, table, trimmed
+from run_facts import run_facts
 
-from maple import config, devices, models, prediction, spans
+from maple import config, devices, digests, models, prediction, spans
 from maple.files import read_json, read_jsonl, write_json
 from maple.prompts import PromptSet
 from maple.study import Study
@@ -60,19 +61,13 @@ def predicted(study: Study, base: System, benchmark: str, language: str) -> list
     return read_jsonl(Path(study.predictions_index(base.path, benchmark)).parent / f"{language}.jsonl")
 
 
-def compare_words(study: Study, benchmark: str, language: str, ours: list[dict], lm) -> dict:
+def compare_words(study: Study, benchmark: str, language: str, ours: list[dict], model, tokenizer, batch: int) -> dict:
     """Return how far the harness's answers in words agree with a study's."""
     prompts, index = PromptSet(Path(study.prompts(benchmark))), Path(study.items_index(benchmark))
     files = read_json(index)["files"]
     asked = prediction.Questions.read(index.parent, files, language, prompts, "generation")
-    shown = "".join(prompts.demonstration(shot) for shot in asked.shots)
-    settings = {"until": list(prompts.stop), "do_sample": False, "max_gen_toks": prompts.max_new_tokens}
-    contexts = [shown + prompts.render(item)[0] for item in asked.items]
-    said = lm.generate_until(
-        [Instance("generate_until", {}, (text, settings), place) for place, text in enumerate(contexts)],
-        disable_tqdm=True,
-    )
-    texts = [record["raw"].strip() for record in ours], [text.strip() for text in said]
+    _, call = ask_harness(model, tokenizer, asked, batch)
+    texts = [record["raw"].strip() for record in ours], [text.strip() for text in call()]
 
     def f1(answers):
         pairs = zip(answers, ours, strict=True)
@@ -117,12 +112,13 @@ def main() -> None:
             print(f"{case.name}, {name}: done", file=sys.stderr, flush=True)
     for benchmark, language in IN_WORDS:
         ours = predicted(study, base, benchmark, language)
-        words.append(compare_words(study, benchmark, language, ours, harness(None)))
+        words.append(compare_words(study, benchmark, language, ours, model, opened.tokenizer, args.batch))
         print(f"{benchmark}_{language}: done", file=sys.stderr, flush=True)
     for found in (rows, words):
         table([list(found[0]), *(list(row.values()) for row in found)])
     spec = read_json(manifest)["spec"]
-    write_json(args.out, facts_of_run(device) | {"model": spec, "tasks": rows, "in_words": words})
+    found = {"code": digests.raw_code_digest("predict"), "model": spec, "tasks": rows, "in_words": words}
+    write_json(args.out, run_facts(device, "lm_eval") | found)
 
 
 if __name__ == "__main__":

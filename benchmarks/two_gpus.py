@@ -76,8 +76,9 @@ def run(args) -> None:
     """Run the cases and write the results."""
     import tempfile
 
+    from run_facts import run_facts
+
     from maple.files import write_json
-    from maple.provenance import versions
 
     rows = {}
     with tempfile.TemporaryDirectory() as place:
@@ -108,9 +109,9 @@ def run(args) -> None:
     print(json.dumps(ratios), flush=True)
     import torch
 
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-    facts = {"device": device, "devices": torch.cuda.device_count(), "date": time.strftime("%F")}
-    write_json(args.out, facts | {"versions": versions(), "steps": args.steps, "ratios": ratios, "rows": rows})
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    found = {"devices": torch.cuda.device_count(), "steps": args.steps, "ratios": ratios, "rows": rows}
+    write_json(args.out, run_facts(device) | found)
 
 
 def main() -> None:

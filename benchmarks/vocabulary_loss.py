@@ -14,6 +14,8 @@ import sys
 import time
 from pathlib import Path
 
+from run_facts import run_facts
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow/scripts"))
 
@@ -109,7 +111,6 @@ def main() -> None:
 
     from maple import devices
     from maple.files import write_json
-    from maple.provenance import versions
 
     device, rows = devices.setup(), []
     for name, shape in SHAPES.items():
@@ -117,8 +118,7 @@ def main() -> None:
             rows.append({"shape": name} | row)
             print(json.dumps(rows[-1]), flush=True)
         torch.cuda.empty_cache()
-    facts = {"device": devices.name(device), "date": time.strftime("%Y-%m-%d"), "versions": versions()}
-    write_json(args.out, facts | {"rows": rows})
+    write_json(args.out, run_facts(device) | {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -263,6 +263,8 @@ def test_a_rotation_that_is_wrong_for_a_single_token_is_noticed(monkeypatch):
     monkeypatch.setattr(modeling_gemma3, "apply_rotary_pos_emb", rotate)
     with pytest.raises(UserError, match="'gemma3_text' reads a token behind a cache otherwise than in one pass"):
         models.check(model)
+    monkeypatch.setattr(modeling_gemma3, "apply_rotary_pos_emb", models._unless_single(rotate, right))
+    models.check(model)
 
 
 def test_heads_of_other_sizes(tmp_path):

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import logging
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -239,10 +240,17 @@ def fuse(model) -> bool:
     if apply:
         # The losses stay ours: logits are only taken where a label or an option stands.
         chosen = {"cross_entropy": False, "fused_linear_cross_entropy": False}
-        if model.config.model_type in _NORMED_BY_HEAD:
-            chosen["rope"] = False
+        functions = sys.modules[type(model).__module__]
+        plain = getattr(functions, "apply_rotary_pos_emb", None)
         apply(model=model, **chosen)
+        if model.config.model_type in _NORMED_BY_HEAD:
+            functions.apply_rotary_pos_emb = _unless_single(functions.apply_rotary_pos_emb, plain)
     return apply is not None
+
+
+def _unless_single(fused, plain):
+    """Return a function that rotates queries and keys, [batch, heads, tokens, width]: plainly where tokens is 1."""
+    return lambda queries, *rest: (plain if queries.shape[2] == 1 else fused)(queries, *rest)
 
 
 def load_tokenizer(manifest_path):

@@ -53,6 +53,7 @@ def comparison(kind, first, second, language="en", difference=0.02, p_holm=0.5, 
         | {"against_label": label(second), "value": str(values[0]), "against_value": str(values[1]), "seeds": 1}
         | {"language": language, "language_name": names[language], "difference": difference, "items": 100}
         | {"low": difference - 0.01, "high": difference + 0.01, "p_holm": p_holm, "verdict": verdict}
+        | {"difference_unparsed": float("nan")}
         | columns
     )
 

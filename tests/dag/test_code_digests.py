@@ -104,7 +104,7 @@ NOTICED_BY = {
     "softmax_kernels": RUNS | {"finetune"},
     "answers": RUNS,
     "prediction": RUNS,
-    "spans": {"score"},
+    "spans": {"score", "plot_by_lang"},
     "statistics": {"analyse", "compare", "export_adapter", "gather_alpaca_eval", "score", "score_alpaca_eval"},
     "variance": PANELS | {"analyse", "compare"},
     "item_tables": EXPORTS | {"compare", "report_items", "tabulate_errors"},

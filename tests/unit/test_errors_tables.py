@@ -13,8 +13,9 @@ from scipy import stats
 from statsmodels.stats.inter_rater import cohens_kappa
 from workspace import ROOT
 
-from maple import agreement, flips, item_views, label_bias, manifests
+from maple import agreement, comparisons, flips, item_tables, item_views, label_bias, manifests
 from maple.errors import UserError
+from maple.scored import Scored
 from maple.systems import System
 
 BASE, TUNED = System("m", 16), System("m", 16, "d", "lora", 8, 0)
@@ -48,6 +49,20 @@ def views(tmp_path):
 def one(rows, **wanted):
     (found,) = [row for row in rows if all(row[key] == value for key, value in wanted.items())]
     return found
+
+
+def test_of_a_difference_what_comes_from_answers_that_could_not_be_parsed(tmp_path):
+    paths = write_tables(tmp_path, {"en": EN, "sw": SW})
+    tables = item_tables.load(paths, ["en", "sw"], generated=True)
+    means = np.stack([part.credits.mean(axis=0) for part in tables.values()], axis=1)
+    drawn = means + np.random.default_rng(0).normal(0, 0.01, (200, 2, 2))
+    languages = [("en", "English", 5), ("sw", "Swahili", 2)]
+    found = comparisons.frame(Scored([BASE, TUNED], ["base", "adapter"], languages, means, drawn, [4, 3]), tables)
+    rows = found[found["languages"] == 1].set_index("language")
+    # Item 4 alone, which the base left unparsed: of the others one was won and one lost.
+    assert rows.loc["en", ["difference", "difference_unparsed"]].tolist() == [0.25, 0.25]
+    assert rows.loc["sw", ["difference", "difference_unparsed"]].tolist() == [pytest.approx(-1 / 3), 0]
+    assert item_tables.load(paths, ["en"])["en"].unparsed is None
 
 
 def test_flips(views):

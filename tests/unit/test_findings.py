@@ -264,16 +264,36 @@ def test_what_was_not_tested_is_not_undecided():
 def test_unparsed_answers_and_chance():
     written = scores({RANK8: (0.2, 0.1)}, "xquad", scoring="generation", metric="f1", chance=float("nan"))
     written.loc[1, ["unparsed", "unparsed_share"]] = 10, 0.1
-    found = findings.trust(pd.concat([scores(CELLS), written]))
+    found = findings.trust(pd.concat([scores(CELLS), written]), pd.DataFrame())
     assert found.answer == "5 of 6 cells (a system in a language) above chance"
     assert found.sentences == [
         "XNLI: 5 of 6 cells above chance (33.3 %).",
-        "XQuAD: 5.0 % of the generated answers could not be parsed and count as wrong; the most are 10.0 %, Tiny, "
-        "16-bit, LoRA rank 8, Swahili.",
+        "XQuAD: 5.0 % of the adapters' generated answers could not be parsed and count as wrong; the most are 10.0 %, "
+        "Tiny, 16-bit, LoRA rank 8, Swahili.",
         "A cell is above chance if its interval is; of mere guesses 2.5 % would be, here 0.",
     ]
-    guessed = findings.trust(scores({BASE: (0.3, 0.3)}))
+    guessed = findings.trust(scores({BASE: (0.3, 0.3)}), pd.DataFrame())
     assert guessed.answer.startswith("none of 2 cells") and guessed.sentences[0].startswith("XNLI: none of 2 cells")
+
+
+def test_a_gain_from_answering_at_all_is_told_from_answering_better():
+    generated = {"scoring": "generation", "metric": "f1", "chance": float("nan")}
+    written = scores({BASE: (0.2, 0.1), RANK8: (0.3, 0.2)}, "xquad", **generated)
+    written.loc[1, ["unparsed", "unparsed_share"]] = 50, 0.5
+    rows = [
+        comparison("base", RANK8, BASE, "en", -0.01, benchmark="xquad", difference_unparsed=0.0),
+        comparison("base", RANK8, BASE, "sw", 0.05, benchmark="xquad", difference_unparsed=0.07),
+        # Not said of means, of other benchmarks, or of other pairs.
+        comparison("base", RANK8, BASE, "all", 0.02, benchmark="xquad"),
+        comparison("base", RANK8, BASE, "en", 0.9, benchmark="mlqa", difference_unparsed=0.9),
+        comparison("rank", RANK64, RANK8, "en", 0.9, benchmark="xquad", difference_unparsed=0.9),
+    ]
+    assert findings.trust(written, study(written, rows).comparisons).sentences == [
+        "XQuAD: 25.0 % of the untuned bases' and 0.0 % of the adapters' generated answers could not be parsed and "
+        "count as wrong; the most are 50.0 %, Tiny, 16-bit, untuned, Swahili.",
+        "XQuAD: of the adapters' mean change in single languages, +2.0 points, +3.5 come from questions that one of "
+        "the two gave no parsable answer to, −1.5 from all others.",
+    ]
 
 
 def test_a_study_of_bases_alone_says_what_it_cannot_say():

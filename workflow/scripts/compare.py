@@ -16,7 +16,7 @@ COMPARISONS = [
     "benchmark", "data_source", "scoring", "kind", "about", "pairing", "system", "label", "against",
     "against_label", "value", "against_value", "model", "bits", "data", "method", "rank", "seed", "seeds",
     "language", "language_name", "joshi_class", "languages", "difference", "low", "high", "items", "items_won",
-    "items_lost", "discordant", "test", "p", "p_holm", "family", "verdict", "english", "note",
+    "items_lost", "discordant", "difference_unparsed", "test", "p", "p_holm", "family", "verdict", "english", "note",
 ]  # fmt: skip
 GAPS = [
     "benchmark", "data_source", "scoring", "system", "label", "model", "bits", "data", "method", "rank", "seeds",
@@ -57,7 +57,7 @@ def main(argv=None) -> int:
     spec = json.loads(args.spec)
     benchmark = DECLARED[spec["benchmark"]]
     codes = [code for code, *_ in spec["languages"]]
-    tables = item_tables.load(args.scores, codes)
+    tables = item_tables.load(args.scores, codes, spec["scoring"] == "generation")
     scored = Scored(
         systems=[System.parse(path) for path, *_ in spec["systems"]],
         labels=[label for _, label, *_ in spec["systems"]],

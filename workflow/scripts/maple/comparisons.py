@@ -122,6 +122,10 @@ def _by_language(found: _Pairs, tables: dict):
         low, high = statistics.difference_interval(differences)
         won, lost = (differences > 0).sum(axis=0), (differences < 0).sum(axis=0)
         test, p = statistics.paired_test(differences)
+        unread = {}
+        if part.unparsed is not None:
+            either = part.unparsed[:, found.first] | part.unparsed[:, found.second]
+            unread["difference_unparsed"] = (differences * either).mean(axis=0)
         parts.append(
             found.facts.assign(
                 about=ADAPTERS,
@@ -132,6 +136,7 @@ def _by_language(found: _Pairs, tables: dict):
                 items_won=won,
                 items_lost=lost,
                 discordant=won + lost,
+                **unread,
                 test=test,
                 p=p,
             )

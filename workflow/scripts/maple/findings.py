@@ -10,7 +10,7 @@ from maple.findings_settings import best, quantisation
 from maple.pairs import ADAPTERS
 from maple.question import Finding, Tables, without_model
 from maple.verdicts import coefficient, coefficients, compared, leading, outcome, side
-from maple.words import count, percent, points, scored, some, verb
+from maple.words import count, percent, points, scored, signed, some, verb
 
 
 def findings(tables: Tables, notes: list[str] = ()) -> list[Finding]:
@@ -25,7 +25,7 @@ def findings(tables: Tables, notes: list[str] = ()) -> list[Finding]:
     found.append(real(tables))
     if tables.alpaca is not None and len(tables.alpaca):
         found.append(win_rates(tables.alpaca))
-    return [*found, trust(tables.scores)]
+    return [*found, trust(tables.scores, tables.comparisons)]
 
 
 def resources(tables: Tables) -> Finding:
@@ -98,8 +98,8 @@ def win_rates(table) -> Finding:
     return Finding("Does it follow English instructions (AlpacaEval)?", percent(table["score"].max()), sentences)
 
 
-def trust(scores) -> Finding:
-    """Return what limits the scores: chance, unparsed answers, ties."""
+def trust(scores, comparisons) -> Finding:
+    """Return what limits the scores: chance, unparsed answers and what they explain, ties."""
     sentences = []
     for benchmark, part in scores.groupby("benchmark", sort=False):
         name, unparsed = DECLARED[benchmark].name, int(part["unparsed"].sum())
@@ -108,15 +108,9 @@ def trust(scores) -> Finding:
             chance = percent(part["chance"].iloc[0])
             sentences.append(f"{name}: {some(above)} of {count(len(part), 'cell')} above chance ({chance}).")
         if part["scoring"].iloc[0] == "generation":
-            worst = part.loc[part["unparsed_share"].idxmax()]
-            said = f"{name}: every generated answer could be parsed."
-            if unparsed:
-                said = (
-                    f"{name}: {percent(unparsed / part['items'].sum())} of the generated answers could not be parsed "
-                    f"and count as wrong; the most are {percent(worst['unparsed_share'])}, {worst['label']}, "
-                    f"{worst['language_name']}."
-                )
-            sentences.append(said)
+            sentences += (
+                _unparsed(name, part, comparisons) if unparsed else [f"{name}: every generated answer could be parsed."]
+            )
         ties = int(part["ties"].sum())
         if ties:
             sentences.append(f"{name}: {count(ties, 'answer')} tied between options, the credit being shared.")
@@ -129,3 +123,29 @@ def trust(scores) -> Finding:
             f"A cell is above chance if its interval is; of mere guesses 2.5 % would be, here {len(known) * 0.025:.0f}."
         )
     return Finding("How far can the scores be trusted?", answer, sentences)
+
+
+def _unparsed(name: str, scores, comparisons) -> list[str]:
+    """Return how many of a benchmark's generated answers could not be parsed, and what of the change that is."""
+    worst = scores.loc[scores["unparsed_share"].idxmax()]
+    base = scores["data"].isna()
+    shares = [
+        f"{percent(rows['unparsed'].sum() / rows['items'].sum())} of {whose}"
+        for whose, rows in (("the untuned bases'", scores[base]), ("the adapters'", scores[~base]))
+        if len(rows)
+    ]
+    sentences = [
+        f"{name}: {' and '.join(shares)} generated answers could not be parsed and count as wrong; the most are "
+        f"{percent(worst['unparsed_share'])}, {worst['label']}, {worst['language_name']}."
+    ]
+    if comparisons.empty:
+        return sentences
+    own = (comparisons["benchmark"] == worst["benchmark"]) & (comparisons["kind"] == "base")
+    rows = comparisons[own & comparisons["difference_unparsed"].notna()]
+    if len(rows):
+        change, unread = rows["difference"].mean(), rows["difference_unparsed"].mean()
+        sentences.append(
+            f"{name}: of the adapters' mean change in single languages, {signed(change)} points, {signed(unread)} come "
+            f"from questions that one of the two gave no parsable answer to, {signed(change - unread)} from all others."
+        )
+    return sentences

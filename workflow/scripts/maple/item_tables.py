@@ -14,44 +14,48 @@ class Items:
     Attributes:
         ids: Item ids, an Arrow array.
         credits: Items x systems, float64 in [0, 1].
+        unparsed: Items x systems, bool: whether a generated answer could not be read; ``None`` if it was not asked for.
     """
 
     ids: object
     credits: object
+    unparsed: object = None
 
 
-def load(paths: list[Path], languages: list[str]) -> dict[str, Items]:
+def load(paths: list[Path], languages: list[str], generated: bool = False) -> dict[str, Items]:
     """Return the items of each language, credits of all systems side by side.
 
     Args:
         paths: The systems' score files, with their item tables beside them.
         languages: Codes to read; a table may hold more.
+        generated: Whether to read which answers could not be parsed.
 
     Raises:
         UserError: A table is damaged, lacks a language, or holds other items than the first system's.
     """
     import numpy as np
 
-    ids, earnings = {}, {code: [] for code in languages}
+    ids, earned, lost = {}, {code: [] for code in languages}, {code: [] for code in languages}
+    columns = ["id", "credit", *(["prediction"] if generated else [])]
     for path in paths:
-        for code, (own, earned) in _read(path, languages).items():
+        for code, part in slices(path, languages, columns).items():
+            own = part["id"].chunk(0)
             ids.setdefault(code, own)
             same_items(own, ids[code], code, path, paths[0])
-            earnings[code].append(earned)
-    return {code: Items(ids[code], np.stack(earnings[code], axis=1)) for code in languages}
+            earned[code].append(credits(part))
+            if generated:
+                lost[code].append(part["prediction"].is_null().to_numpy())
+
+    def beside(found):
+        return np.stack(found, axis=1) if found else None
+
+    return {code: Items(ids[code], beside(earned[code]), beside(lost[code])) for code in languages}
 
 
 def same_items(ids, expected, code: str, path: Path, first: Path) -> None:
     """Refuse two systems that were scored on different items."""
     if not ids.equals(expected):
         raise UserError(f"{path}: was scored on other items of {code!r} than {first}: delete both and run again")
-
-
-def _read(path: Path, languages: list[str]) -> dict:
-    """Return the ids and credits of each language of one system."""
-    return {
-        code: (part["id"].chunk(0), credits(part)) for code, part in slices(path, languages, ["id", "credit"]).items()
-    }
 
 
 def credits(part):

@@ -29,8 +29,8 @@ _ARTICLES = {
     "es": r"\b(un|una|unos|unas|el|la|los|las)\b",
     "vi": r"\b(của|là|cái|chiếc|những)\b",
 }
-# Characters that are tokens by themselves.
-_ALONE = {"th": r".", "zh": r"[\u4e00-\u9fa5]"}
+# Languages without spaces between words, and the characters that are tokens by themselves there.
+CHARACTERS = {"th": r".", "zh": r"[\u4e00-\u9fa5]"}
 
 
 def _is_punctuation(character: str) -> bool:
@@ -48,8 +48,8 @@ def normalise(text: str, language: str) -> str:
     text = "".join(character for character in text.lower() if not _is_punctuation(character))
     if language in _ARTICLES:
         text = re.sub(_ARTICLES[language], " ", text)
-    if language in _ALONE:
-        text = re.sub(_ALONE[language], r" \g<0> ", text)
+    if language in CHARACTERS:
+        text = re.sub(CHARACTERS[language], r" \g<0> ", text)
     return " ".join(text.split())
 
 

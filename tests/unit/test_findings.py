@@ -193,6 +193,22 @@ def test_english_counts_adapters_and_names_the_lowest():
     ]
 
 
+def test_what_rank_and_bits_cost_english_is_said_beside_its_mean_change():
+    rows = [comparison("base", RANK8, BASE, "en", 0.01, 0.9)]
+    terms = [effect("finetuning", "english"), effect("rank", "english", -0.008, "negative", 0.0001)]
+    terms += [effect("bits", "english", -0.002), effect("rank", "all", 0.01, "positive", 0.001)]
+    found = findings.english(study(scores(CELLS), rows, terms))
+    assert found.answer == "undecided; at a higher rank it gains less"
+    assert found.sentences[:2] == [
+        "XNLI, mean change over adapters: English +0.40 points (+0.10 to +0.70), undecided (adjusted p = 0.40).",
+        "XNLI, change of finetuning's gain in English per doubling: of the rank −0.80 points (−1.10 to −0.50), "
+        "negative (adjusted p < 0.001); of the bits −0.20 points (−0.50 to +0.10), undecided (adjusted p = 0.40).",
+    ]
+    other = effect("rank", "english", 0.01, "positive", 0.001, scope="xquad", scoring="generation")
+    said = findings.english(study(scores(CELLS), rows, [*terms, other])).answer
+    assert said == "undecided; at a higher rank the measurements disagree"
+
+
 def gap(counted=True, closed=0.4, difference=-0.1, why=""):
     return {"benchmark": "xnli", "larger": True, "counted": counted, "gap_closed": closed, "difference": difference,
             "low": closed - 0.2, "high": closed + 0.2, "label": "Tiny, 16-bit, LoRA rank 8", "reference": "GPT-4",

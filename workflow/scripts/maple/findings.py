@@ -59,9 +59,16 @@ def english(tables: Tables) -> Finding:
     ]
     if rows.empty:
         return Finding(question, "not measured", ["No adapter was evaluated in English beside its base."])
-    effects = [(scope, coefficient(part, "finetuning", "english")) for scope, part in leading(tables.effects)]
-    effects = [(scope, row) for scope, row in effects if row is not None]
-    sentences = [f"{scope}, mean change over adapters: {coefficients([('English', row)])}." for scope, row in effects]
+    sentences, found = [], {term: [] for term in ("finetuning", "rank", "bits")}
+    for scope, part in leading(tables.effects):
+        for term, rows_of_term in found.items():
+            rows_of_term.append(coefficient(part, term, "english"))
+        change, *slopes = (rows_of_term[-1] for rows_of_term in found.values())
+        if change is not None:
+            sentences.append(f"{scope}, mean change over adapters: {coefficients([('English', change)])}.")
+        said = [(f"of the {term}", row) for term, row in zip(("rank", "bits"), slopes, strict=True) if row is not None]
+        if said:
+            sentences.append(f"{scope}, change of finetuning's gain in English per doubling: {coefficients(said)}.")
     undecided = rows["verdict"].eq("undecided").all()
     sentences.append(f"Adapters against their bases in English: {outcome(rows, 'the adapter')}.")
     for benchmark, part in rows.groupby("benchmark", sort=False):
@@ -74,7 +81,11 @@ def english(tables: Tables) -> Finding:
             f"{DECLARED[benchmark].name}: {tally}the lowest change is {points(first)}, n = {int(first['items']):,}, "
             f"{who}{verdict}."
         )
-    return Finding(question, side([row for _, row in effects], "it gained", "it lost"), sentences)
+    answer = side(found["finetuning"], "it gained", "it lost")
+    for where, term in (("at a higher rank", "rank"), ("at more bits", "bits")):
+        which = side(found[term], "it gains more", "it gains less")
+        answer += "" if which == "undecided" else f"; {where} {which}"
+    return Finding(question, answer, sentences)
 
 
 def win_rates(table) -> Finding:

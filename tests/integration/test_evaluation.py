@@ -162,6 +162,19 @@ def test_a_wave_leaves_room_for_the_tokens_to_come(system):
             assert needed <= room or len(wave) == 1
 
 
+def test_generation_ends_with_any_token_that_the_model_names(system, monkeypatch):
+    model, tokenizer, ready = system
+    whole = sequences(tokenizer, [(PASSAGE, []), ("Short.", []), (PASSAGE + "Why", [])])
+    free, _ = generation.generate(ready, whole, tokenizer, 12, ())
+    # One that is written is one token if it is ASCII.
+    letter = next(character for text in free for character in text[1:] if character.isascii())
+    (end,) = tokenizer.encode(letter, add_special_tokens=False)
+    monkeypatch.setattr(model.generation_config, "eos_token_id", [2, end])
+    instruct = engine.Engine(models.causal_parts(model), model.config, CPU)
+    for text, cut in zip(free, generation.generate(instruct, whole, tokenizer, 12, ())[0], strict=True):
+        assert cut == text.split(letter)[0]
+
+
 def test_generation_stops_before_the_stop_string(system):
     _, tokenizer, ready = system
     whole = sequences(tokenizer, [(PASSAGE, []), ("Short.", []), (PASSAGE + "Why", [])])

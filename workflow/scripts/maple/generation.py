@@ -105,7 +105,9 @@ def _write(engine, numbers, states, wave, new: int, done) -> dict[int, list[int]
 
 @within_memory()
 def generate(engine, sequences, tokenizer, new: int, stop, progress=None) -> tuple[list[str], int]:
-    """Return the greedy continuation of each sequence, up to a stop string, EOS or ``new`` tokens.
+    """Return the greedy continuation of each sequence, up to a stop string, an end or ``new`` tokens.
+
+    An end is the tokenizer's EOS or what the model's own settings for generation name, as transformers has it.
 
     Args:
         engine: :class:`maple.engine.Engine`.
@@ -122,14 +124,14 @@ def generate(engine, sequences, tokenizer, new: int, stop, progress=None) -> tup
     Raises:
         UserError: The device's memory ran out.
     """
-    end = tokenizer.eos_token_id
+    ends = engine.parts.ends | {tokenizer.eos_token_id}
 
     def text_of(tokens):
-        length = tokens.index(end) if end in tokens else len(tokens)
+        length = next((place for place, token in enumerate(tokens) if token in ends), len(tokens))
         return tokenizer.decode(tokens[:length], skip_special_tokens=True)
 
     def done(tokens):
-        if end in tokens:
+        if not ends.isdisjoint(tokens):
             return True
         text = text_of(tokens)
         return any(string in text for string in stop)

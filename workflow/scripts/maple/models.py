@@ -306,11 +306,14 @@ class Parts:
         head: Gives logits from hidden states.
         lead: Gives the embeddings of prompt tuning's virtual tokens, shape (tokens, hidden), that stand before every
             sequence; ``None`` where there are none.
+        ends: Tokens with which the model ends a text by its own account. Instruct models name the end of a turn, which
+            the tokenizer's EOS often is not.
     """
 
     trunk: object
     head: object
     lead: object = None
+    ends: frozenset[int] = frozenset()
 
     @property
     def lead_length(self) -> int:
@@ -344,4 +347,6 @@ def causal_parts(model) -> Parts:
         raise UserError(f"the output layer of {inner.config.model_type!r} has a bias, which this workflow leaves out")
     if hasattr(head, "base_layer"):
         raise UserError("methods.*.target_modules: the output layer cannot have an adapter: take it off the list")
-    return Parts(inner.get_decoder(), head, adapters.virtual_tokens(model))
+    ends = inner.generation_config.eos_token_id
+    ends = frozenset([ends] if isinstance(ends, int) else ends or ())
+    return Parts(inner.get_decoder(), head, adapters.virtual_tokens(model), ends)

@@ -23,12 +23,16 @@ lint: install
 	@for study in config/config.yaml config/maple.yaml config/studies/gemma.yaml; do \
 	  PATH="$(CURDIR)/$(BIN):$$PATH" snakemake -n --quiet all --configfile $$study || exit 1; done
 
-install: .venv/installed
+# One mark for each list of packages: another list is another environment.
+INSTALLED := .venv/installed-$(notdir $(LOCK))
 
-.venv/installed: $(LOCK)
+install: $(INSTALLED)
+
+$(INSTALLED): $(LOCK)
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 found: install one, or say make PYTHON=/path/to/python"; exit 1; }
 	test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(LOCK)
+	@rm -f .venv/installed*
 	@touch $@
 
 # What the AlpacaEval rules judge with; nothing else needs it.

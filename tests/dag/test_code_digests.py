@@ -83,7 +83,7 @@ NOTICED_BY = {
     "devices": RUNS | {"finetune", "tokenize_benchmarks"},
     "provenance": set(),
     "scratch": RUNS | {"finetune", "judge"},
-    "leases": RUNS | {"finetune"},
+    "leases": RUNS | {"finetune", "plot_cost"},
     "training": {"finetune"},
     "examples": {"finetune"},
     "response_loss": {"finetune"},

@@ -61,6 +61,23 @@ def test_shots_that_cannot_be(settings, expected):
         benchmark_sources.demonstrations(settings | {"shots": 2}, "en")
 
 
+def test_demonstrations_do_not_come_from_a_file_that_is_evaluated(tmp_path):
+    """Found in review: of a file without a split in its name, items were shown and asked."""
+    row = "p\th\tentailment\n"
+    for name in ("dev-en.tsv", "test-en.tsv", "dev-sw.tsv"):
+        (tmp_path / name).write_text(row * 3)
+    settings = {"benchmark": "xnli", "source": "local", "path": str(tmp_path), "split": "test", "shots": 2}
+    assert len(benchmark_sources.demonstrations(settings, "en")) == 2
+    # Only the language that is asked needs a file of the evaluated split.
+    assert len(benchmark_sources.demonstrations(settings, "sw")) == 2
+    record = {"id": "1", "premise": "p", "hypothesis": "h", "label": "entailment"}
+    (tmp_path / "en.jsonl").write_text("\n".join(json.dumps(record | {"id": str(n)}) for n in range(3)))
+    for language, more in (("en", {}), ("sw", {"shots_language": "en"})):
+        with pytest.raises(UserError, match=r"en.jsonl: its name says no split.*set benchmarks.xnli.shots: 0"):
+            benchmark_sources.demonstrations(settings | more, language)
+    assert len(benchmark_sources.demonstrations(settings, "sw")) == 2
+
+
 def test_generated_answers_are_read_or_unparsed():
     letters = {"A": " A", "B": " B"}
     words = {"entailment": " True", "neutral": " Neither", "contradiction": " False"}

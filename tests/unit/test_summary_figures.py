@@ -259,6 +259,8 @@ def test_cost_is_read_from_provenance():
     # Four such jobs share a GPU; a CPU is no GPU to be shared.
     shared = [(evaluation | {"gpu_percent": 50}, {"en"})]
     assert figure_cost.read(made(gpu_percent=25), shared) == Cost(1.0, 0.125, 2.0, "GPU X", False)
+    # Of a tenth two sixteenths are held.
+    assert figure_cost.read(made(gpu_percent=10), []).training == 0.5
     assert figure_cost.read(made(gpu_percent=25, device="cpu", processes=1), []).training == 2.0
 
 

@@ -71,21 +71,34 @@ def _ungroup(records: list[dict], path: Path) -> list[dict]:
     return flat
 
 
-def _local(folder: Path, benchmark: Benchmark, language: str, code: str, split: str) -> tuple[str, list[dict]]:
-    """Return where a language's records lie in a local folder, and the records."""
+def _names(benchmark: Benchmark, language: str, code: str, split: str) -> list[str]:
+    """Return where a local folder may hold a language's records, the first that is there being read."""
     words = {"code": code, "language": language, "split": benchmark.local_splits.get(split, split)}
     names = [layout.format(**words) for layout in benchmark.local]
     # The publisher's English file of Belebele carries no code.
-    names = [name for name in names if name != "belebele.jsonl" or language == "en"]
-    for path in (folder / name for name in names):
-        if path.is_file():
-            if path.suffix == ".tsv":
-                return str(path), _tsv(path, (*benchmark.fields.values(), benchmark.gold))
-            if path.suffix == ".json":
-                return str(path), _squad(path)
-            records = read_jsonl(path)
-            return str(path), _ungroup(records, path) if "items" in records[0] else records
+    return [name for name in names if name != "belebele.jsonl" or language == "en"]
+
+
+def _file(folder: Path, names: list[str]) -> Path:
+    """Return the first of some files that a local folder has.
+
+    Raises:
+        UserError: It has none.
+    """
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
     raise UserError(f"{folder}: has neither {' nor '.join(names)}: correct path, split or languages")
+
+
+def _records(path: Path, benchmark: Benchmark) -> list[dict]:
+    """Return the records of a local file."""
+    if path.suffix == ".tsv":
+        return _tsv(path, (*benchmark.fields.values(), benchmark.gold))
+    if path.suffix == ".json":
+        return _squad(path)
+    records = read_jsonl(path)
+    return _ungroup(records, path) if "items" in records[0] else records
 
 
 def _hub(benchmark: Benchmark, code: str, split: str, revision: str) -> tuple[str, list[dict]]:
@@ -117,6 +130,11 @@ def _hub(benchmark: Benchmark, code: str, split: str, revision: str) -> tuple[st
     return where, records
 
 
+def _code(settings: dict, language: str) -> str:
+    """Return the benchmark's own code of a language."""
+    return languages.load()[language].codes.get(settings["benchmark"], language)
+
+
 def read(settings: dict, language: str, split: str) -> list[dict]:
     """Return the normalised items of one language in one split.
 
@@ -129,13 +147,14 @@ def read(settings: dict, language: str, split: str) -> list[dict]:
         UserError: There is no such data, or a record is broken.
     """
     benchmark = DECLARED[settings["benchmark"]]
-    code = languages.load()[language].codes.get(settings["benchmark"], language)
+    code = _code(settings, language)
     if settings["source"] == "hub":
         where, raw = _hub(benchmark, code, split, settings["revision"])
     else:
         folder = SAMPLE / settings["benchmark"] if settings["source"] == "sample" else Path(settings["path"])
-        where, raw = _local(folder, benchmark, language, code, split)
-    items = normalise(raw, benchmark, language, where)
+        where = _file(folder, _names(benchmark, language, code, split))
+        raw = _records(where, benchmark)
+    items = normalise(raw, benchmark, language, str(where))
     if settings.get("question_from") == "en":
         other = read({**settings, "question_from": "own"}, _QUESTION_LANGUAGE[settings["source"]], split)
         questions = {item["id"]: item["fields"]["question"] for item in other}
@@ -164,6 +183,14 @@ def demonstrations(settings: dict, language: str) -> list[dict]:
     if settings["source"] == "sample":
         raise UserError(f"benchmarks.{settings['benchmark']}.shots: the sample data have no second split: set shots: 0")
     source = "en" if settings.get("shots_language") == "en" else language
+    if settings["source"] == "local":
+        folder, code = Path(settings["path"]), _code(settings, source)
+        shown = _file(folder, _names(benchmark, source, code, benchmark.shots_split))
+        if shown in (folder / name for name in _names(benchmark, source, code, settings["split"])):
+            raise UserError(
+                f"{shown}: its name says no split, so evaluated items would be demonstrations too: name the files of "
+                f"both splits as the publisher does, or set benchmarks.{settings['benchmark']}.shots: 0"
+            )
     items = read(settings, source, benchmark.shots_split)
     if len(items) < settings["shots"]:
         raise UserError(f"benchmarks.{settings['benchmark']}.shots: only {len(items)} items in {benchmark.shots_split}")

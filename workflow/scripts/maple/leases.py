@@ -24,6 +24,11 @@ _SCHEDULERS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID", "KUBERNETES_S
 _POLL_SECONDS = 0.5
 
 
+def units(percent: int) -> int:
+    """Return how many sixteenths of a GPU a job holds that asks for a share of its memory in per cent."""
+    return max(1, -(-UNITS * percent // 100))
+
+
 def visible() -> list[str]:
     """Return the ids of the GPUs that ``CUDA_VISIBLE_DEVICES`` leaves, or of all; none without a driver."""
     try:
@@ -56,12 +61,12 @@ def _free(device: str, folder: Path) -> list[FileLock]:
     return held
 
 
-def _take(devices: list[str], units: int, folder: Path) -> tuple[str, list[FileLock]] | None:
-    """Return the device with the most room and locks on ``units`` sixteenths of it; ``None`` if it has fewer."""
+def _take(devices: list[str], wanted: int, folder: Path) -> tuple[str, list[FileLock]] | None:
+    """Return the device with the most room and locks on ``wanted`` sixteenths of it; ``None`` if it has fewer."""
     free = {device: _free(device, folder) for device in devices}
     # Small jobs spread over all devices before two of them share one.
     best = max(free, key=lambda device: len(free[device]))
-    kept = units if len(free[best]) >= units else 0
+    kept = wanted if len(free[best]) >= wanted else 0
     for device, locks in free.items():
         for lock in locks[kept if device == best else 0 :]:
             lock.release()
@@ -109,7 +114,7 @@ def lease(gpus: int, percent: int = 100, devices: list[str] | None = None, folde
     if gpus > len(devices):
         raise UserError(f"{gpus} GPUs asked for, {len(devices)} seen: check --set-resources and CUDA_VISIBLE_DEVICES")
     folder = folder or _folder()
-    units = max(1, -(-UNITS * percent // 100))
+    wanted = units(percent)
     held, ids = [], []
     # Whoever has a device's turn takes what becomes free of it, so a job that needs much is not overtaken for ever.
     # All take turns in one order; jobs that see other devices do not wait for this one.
@@ -118,7 +123,7 @@ def lease(gpus: int, percent: int = 100, devices: list[str] | None = None, folde
             turns.enter_context(FileLock(folder / f"{device}.turn"))
         told = False
         while len(ids) < gpus:
-            while len(ids) < gpus and (taken := _take([d for d in devices if d not in ids], units, folder)):
+            while len(ids) < gpus and (taken := _take([d for d in devices if d not in ids], wanted, folder)):
                 ids.append(taken[0])
                 held += taken[1]
             if len(ids) < gpus:

@@ -60,8 +60,11 @@ def test_a_pickle_beside_the_weights_is_not_read(given, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("words_too", [True, False])
 @pytest.mark.parametrize("kind", ["llama", "unheard-of"])
-def test_a_model_with_code_of_its_own(given, tmp_path, kind):
+def test_a_model_with_code_of_its_own(given, tmp_path, monkeypatch, kind, words_too):
+    # transformers asks whether to run it where nobody said no.
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
     code = f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).touch()\n"
     for name in ("modeling_own.py", "configuration_own.py", "tokenization_own.py"):
         (given / name).write_text(code)
@@ -70,7 +73,8 @@ def test_a_model_with_code_of_its_own(given, tmp_path, kind):
     described["model_type"] = kind
     (given / "config.json").write_text(json.dumps(described))
     words = json.loads((given / "tokenizer_config.json").read_text())
-    words["auto_map"] = {"AutoTokenizer": ["tokenization_own.Own", None]}
+    if words_too:
+        words["auto_map"] = {"AutoTokenizer": ["tokenization_own.Own", None]}
     (given / "tokenizer_config.json").write_text(json.dumps(words))
     if kind == "llama":
         # transformers knows the architecture and takes its own code for it.

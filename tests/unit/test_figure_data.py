@@ -13,6 +13,7 @@ from maple import (
     figure_by_resource_class,
     figure_english_forgetting,
     figure_gap_to_references,
+    figure_training,
     gap_shares,
     group_panels,
     group_scores,
@@ -427,3 +428,25 @@ def test_notes_stay_within_the_width_of_the_figure():
 
 def test_points_carry_their_sign():
     assert [plots.points(value) for value in (0.0123, -0.0123, 0.0001, -0.0001)] == ["+1.2", "−1.2", "0.0", "0.0"]
+
+
+def test_ranks_keep_their_colours_where_panels_have_different_ones():
+    """Found in review: the legend said rank 8 of the colour that rank 64 had alone in the last panel."""
+    from matplotlib.colors import to_hex
+
+    journal = [{"step": 1, "loss": 2.0, "held_out_loss": 2.1}, {"step": 2, "loss": 1.0}]
+    ranks = {"one": (64, 8, 16), "two": (64,)}
+    panels = {name: {f"rank {rank}": journal for rank in own} for name, own in ranks.items()}
+    figure = figure_training.draw(panels, "title")
+    entries = figure.legends[0].get_lines()
+    shown = dict(
+        zip(
+            [text.get_text() for text in figure.legends[0].get_texts()],
+            [to_hex(entry.get_color()) for entry in entries],
+            strict=True,
+        )
+    )
+    assert list(shown) == ["rank 8", "rank 16", "rank 64"] and len(set(shown.values())) == 3
+    for axes in figure.axes:
+        for line, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            assert to_hex(line.get_color()) == shown[label]

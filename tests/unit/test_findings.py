@@ -198,7 +198,7 @@ def test_what_rank_and_bits_cost_english_is_said_beside_its_mean_change():
     terms = [effect("finetuning", "english"), effect("rank", "english", -0.008, "negative", 0.0001)]
     terms += [effect("bits", "english", -0.002), effect("rank", "all", 0.01, "positive", 0.001)]
     found = findings.english(study(scores(CELLS), rows, terms))
-    assert found.answer == "undecided; at a higher rank it gains less"
+    assert found.answer == "undecided; at a higher rank its change is lower"
     assert found.sentences[:2] == [
         "XNLI, mean change over adapters: English +0.40 points (+0.10 to +0.70), undecided (adjusted p = 0.40).",
         "XNLI, change of finetuning's gain in English per doubling: of the rank −0.80 points (−1.10 to −0.50), "

@@ -90,6 +90,10 @@ def test_a_job_that_waits_holds_up_only_those_who_want_the_same_devices(tmp_path
             assert "waiting for a GPU" in waiting.stderr.readline()
             other = subprocess.run([*run, "c"], env=environment, capture_output=True, text=True, timeout=30)
             assert other.stdout == "held\n" and waiting.poll() is None
+            # Behind the turn of the one that waits, and says so.
+            with subprocess.Popen([*run, "a"], env=environment, stderr=subprocess.PIPE, text=True) as behind:
+                assert "waiting for a GPU" in behind.stderr.readline()
+                behind.kill()
             waiting.kill()
 
 
@@ -110,5 +114,7 @@ def test_numbers_become_the_ids_that_every_job_calls_them(tmp_path, monkeypatch)
     assert leases.visible() == ["GPU-x", "GPU-y", "GPU-z"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-x")
     assert leases.visible() == ["GPU-z", "GPU-x"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,0,GPU-x")
+    assert leases.visible() == ["GPU-x"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert leases.visible() == []

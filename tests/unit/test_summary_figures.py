@@ -249,7 +249,7 @@ def test_cost_is_read_from_provenance():
     assert cost == Cost(training=4.0, evaluation=0.75, memory=2.0, device="GPU X", resumed=False)
     assert figure_cost.read(made(), [(evaluation, {"en", "de"})]).evaluation is None
     # A later run added a language and made one anew.
-    before = {"seconds": 7200, "languages": ["en", "sw"], "device": "GPU X"}
+    before = {"seconds": 7200, "languages": {"en": "a digest", "sw": None}, "device": "GPU X"}
     later = [(evaluation | {"languages": ["sw", "de"], "earlier": [before]}, {"en", "sw", "de"})]
     assert figure_cost.read(made(), later).evaluation == 1.5
     assert figure_cost.read(made(), [(None, {"en"})]).evaluation is None

@@ -26,7 +26,7 @@ def how(spec: dict, table) -> str:
     words += "."
     alone = table.loc[table["language"].str.partition("-")[0].isin(spans.CHARACTERS), "language_name"].unique()
     if table["metric"].iloc[0] == "f1" and len(alone):
-        words += f" Of {' and '.join(alone)} the tokens of F1 are characters, elsewhere words."
+        words += f" The tokens of F1 are words, but characters in {', '.join(alone)}."
     return words
 
 

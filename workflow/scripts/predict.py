@@ -142,12 +142,13 @@ def main(argv=None) -> int:
             files = items["files"]
             base = prepare(args, files, missing, keys)
             wanted = {language: keys[language] for language in missing}
+            record = args.index.parent / "provenance.json"
+            before = earlier_runs(record, {Path(name).stem: entry["key"] for name, entry in kept.items()})
             with leases.lease(1, args.gpu_percent):
                 recorder = Recorder()
                 entries, facts = compute(args, base, spec, files, wanted, prompts, finished)
-                record = args.index.parent / "provenance.json"
-                facts |= {"languages": missing, "gpu_percent": args.gpu_percent}
-                recorder.write(record, **facts, earlier=earlier_runs(record, {Path(name).stem for name in kept}))
+                facts |= {"languages": wanted, "gpu_percent": args.gpu_percent}
+                recorder.write(record, **facts, earlier=before)
         manifests.write(args.index, spec=args.spec, code=args.code, inputs=inputs, files=kept | entries)
     return 0
 

@@ -93,7 +93,8 @@ def setup(threads: int | None = None, number: int = 0, exact: bool = False):
         return torch.device("cpu")
     leased = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
     found = f"GPU-{torch.cuda.get_device_properties(number).uuid}"
-    if number < len(leased) and leased[number].startswith("GPU-") and not found.startswith(leased[number]):
+    named = number < len(leased) and leased[number].startswith("GPU-")
+    if named and not found.lower().startswith(leased[number].lower()):
         raise RuntimeError(f"CUDA was started before a GPU was leased: it is {found} instead of {leased[number]}")
     if "MAPLE_GPU_PERCENT" in os.environ:
         torch.cuda.set_per_process_memory_fraction(int(os.environ["MAPLE_GPU_PERCENT"]) / 100, number)

@@ -188,7 +188,7 @@ def _small_print(effects) -> list[str]:
         "tested for each base model and data set; its panel shows their mean.",
     ]
     if reasons:
-        words.append(f"What verdicts lack here: {'; '.join(reasons[:6])}.")
+        words.append(f"Undecided for want of data: {'; '.join(reasons[:6])}.")
     judged = effects[(effects["kind"] == "hypothesis") & (effects["claim"] == "b")]
     if judged["p_holm"].isna().all():
         words.append(

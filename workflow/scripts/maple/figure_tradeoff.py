@@ -100,11 +100,11 @@ def _sizes(parameters: dict[str, int]) -> dict[int, float]:
 
 
 def _size_handles(sizes: dict[int, float]) -> list:
-    """Return the legend's entries of up to three sizes: the least, one between, the most."""
+    """Return the legend's entries of up to four sizes, or of more the least, one between, and the most."""
     from matplotlib.lines import Line2D
 
     counts = list(sizes)
-    shown = dict.fromkeys([counts[0], counts[len(counts) // 2], counts[-1]])
+    shown = counts if len(counts) <= 4 else [counts[0], counts[len(counts) // 2], counts[-1]]
     style = {"linestyle": "none", "marker": "o", "color": "0.6"}
     return [
         Line2D([], [], markersize=sizes[count] ** 0.5, label=f"{_short(count)} trainable parameters", **style)

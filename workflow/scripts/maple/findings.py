@@ -83,7 +83,7 @@ def english(tables: Tables) -> Finding:
         )
     answer = side(found["finetuning"], "it gained", "it lost")
     for where, term in (("at a higher rank", "rank"), ("at more bits", "bits")):
-        which = side(found[term], "it gains more", "it gains less")
+        which = side(found[term], "its change is higher", "its change is lower")
         answer += "" if which == "undecided" else f"; {where} {which}"
     return Finding(question, answer, sentences)
 

@@ -41,7 +41,8 @@ def visible() -> list[str]:
     if chosen is None:
         return found
     ids = [part.strip() for part in chosen.split(",") if part.strip() and part.strip() != "-1"]
-    return [found[int(part)] if part.isdigit() and int(part) < len(found) else part for part in ids]
+    ids = [found[int(part)] if part.isdigit() and int(part) < len(found) else part for part in ids]
+    return list(dict.fromkeys(ids))
 
 
 def _folder() -> Path:
@@ -117,19 +118,30 @@ def lease(gpus: int, percent: int = 100, devices: list[str] | None = None, folde
     wanted = units(percent)
     held, ids = [], []
     # Whoever has a device's turn takes what becomes free of it, so a job that needs much is not overtaken for ever.
-    # All take turns in one order; jobs that see other devices do not wait for this one.
+    # All take turns in one order; only jobs that see none of its devices do not wait for this one.
     with contextlib.ExitStack() as turns:
-        for device in sorted(devices):
-            turns.enter_context(FileLock(folder / f"{device}.turn"))
         told = False
+
+        def tell():
+            nonlocal told
+            if not told:
+                log.info("waiting for a GPU")
+            told = True
+
+        for device in sorted(devices):
+            turn = FileLock(folder / f"{device}.turn")
+            try:
+                turn.acquire(timeout=0)
+            except Timeout:
+                tell()
+                turn.acquire()
+            turns.callback(turn.release)
         while len(ids) < gpus:
             while len(ids) < gpus and (taken := _take([d for d in devices if d not in ids], wanted, folder)):
                 ids.append(taken[0])
                 held += taken[1]
             if len(ids) < gpus:
-                if not told:
-                    log.info("waiting for a GPU")
-                told = True
+                tell()
                 time.sleep(_POLL_SECONDS)
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(ids)
     if percent < 100:

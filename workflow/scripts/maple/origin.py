@@ -60,7 +60,7 @@ def work(results: Path, systems: list[str], benchmarks: list[str]) -> dict:
         for step, folder in places:
             facts = manifests.provenance(folder / "index.json")
             if facts:
-                found[step].append(facts)
+                found[step] += [facts, *facts.get("earlier", [])]
     jobs = [job for part in found.values() for job in part]
     return {
         "steps": [_step(name, part) for name, part in found.items() if part],
@@ -75,7 +75,7 @@ def _step(name: str, jobs: list[dict]) -> dict:
         "name": name,
         "jobs": len(jobs),
         "hours": sum(job["seconds"] for job in jobs) / 3600,
-        "memory": max(job["peak_memory_bytes"] for job in jobs) / _GB,
+        "memory": max(job.get("peak_memory_bytes", 0) for job in jobs) / _GB,
         "devices": sorted({str(job["device"]) for job in jobs if "device" in job}),
     }
 

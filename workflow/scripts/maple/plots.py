@@ -91,11 +91,13 @@ def small_print(figure, notes: list[str], handles: tuple | list = (), gap: float
     below = -gap
     if handles:
         figure.draw_without_rendering()
+        columns = _legend_columns([handle.get_label() for handle in handles], width)
         legend = figure.legend(
-            handles=list(handles),
+            # Matplotlib fills columns, readers read lines.
+            handles=[handle for column in range(columns) for handle in handles[column::columns]],
             loc="upper left",
             bbox_to_anchor=(0.0, -0.02 / height),
-            ncols=_legend_columns([handle.get_label() for handle in handles], width),
+            ncols=columns,
             fontsize=7,
             handletextpad=0.4,
             handlelength=1.6,

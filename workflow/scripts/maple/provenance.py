@@ -29,6 +29,18 @@ _PACKAGES = (
 )
 
 
+_REMEMBERED = (
+    "device",
+    "gpu_percent",
+    "started",
+    "seconds",
+    "tokens",
+    "peak_memory_bytes",
+    "versions",
+    "workflow",
+)
+
+
 def _git() -> dict:
     """Return the commit of this workflow and whether it has local changes; empty outside a checkout."""
     folder = Path(__file__).parent
@@ -51,20 +63,27 @@ def versions() -> dict:
     return found
 
 
-def earlier_runs(path, kept: set[str]) -> list[dict]:
+def earlier_runs(path, kept: dict[str, str]) -> list[dict]:
     """Return what is to be remembered of the runs before, when languages that they predicted are kept.
 
     Args:
         path: The provenance file that is about to be replaced.
-        kept: Those languages.
+        kept: Those languages, with the digest of what decided each.
 
     Returns:
-        Device, share of it, seconds, tokens and languages of each such run, the latest first.
+        What each such run took and was made with, the latest first. Of its languages, those made anew since have no
+        digest.
     """
     before = earlier(path)
-    runs = [before, *before.get("earlier", [])] if before.get("languages") else []
-    names = ("device", "gpu_percent", "seconds", "tokens", "languages")
-    return [{name: run[name] for name in names} for run in runs if kept & set(run["languages"])]
+    found = []
+    for run in (before, *before.get("earlier", [])):
+        made = run.get("languages")
+        # Records of earlier versions say no digests.
+        if isinstance(made, dict):
+            made = {language: key if kept.get(language) == key else None for language, key in made.items()}
+            if any(made.values()):
+                found.append({name: run[name] for name in _REMEMBERED if name in run} | {"languages": made})
+    return found
 
 
 class Recorder:

@@ -1,6 +1,7 @@
 """A model source that cannot be used ends in one line, and nothing half-made stays behind."""
 
 import hashlib
+import os
 import sys
 
 import pytest
@@ -95,11 +96,13 @@ def test_a_folder_that_is_no_model(tmp_path, files, expected):
 
 def test_a_models_files_are_as_readable_as_any(tmp_path):
     """safetensors writes files that their owner alone can read, which others of a group could not use."""
-    model_sources.prepare(
-        canonical({"source": "random", "seed": 0, "architecture": COMMON | ARCHITECTURES["llama"]}), "c",
-        tmp_path / "manifest.json",
-    )  # fmt: skip
-    (tmp_path / "other").touch()
+    spec = canonical({"source": "random", "seed": 0, "architecture": COMMON | ARCHITECTURES["llama"]})
+    before = os.umask(0o022)
+    try:
+        model_sources.prepare(spec, "c", tmp_path / "manifest.json")
+        (tmp_path / "other").touch()
+    finally:
+        os.umask(before)
     modes = {path.name: path.stat().st_mode for path in tmp_path.iterdir()}
     assert "model.safetensors" in modes and set(modes.values()) == {modes["other"]}
 

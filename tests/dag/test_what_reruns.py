@@ -161,6 +161,28 @@ def test_shots(study, tmp_path):
     assert "context of" in shown.stdout and "tokens]" in shown.stdout
 
 
+def test_a_changed_file_of_local_benchmark_data_keeps_adapters_that_repeat_none_of_it(study, tmp_path):
+    for code in ("en", "sw"):
+        shutil.copy(study.folder / f"resources/sample/xnli/{code}.jsonl", tmp_path)
+    study.edit_config(lambda c: c["benchmarks"]["xnli"].update(source="local", path=str(tmp_path)))
+    study.run()
+    weights = study.folder / "results/adapters/tiny/16bit/sample/lora-r4/seed0/adapter_model.safetensors"
+    before = weights.stat().st_ino
+    lines = (tmp_path / "sw.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (tmp_path / "sw.jsonl").write_text("".join(lines[1:]), encoding="utf-8")
+    asked = {"prepare_instructions": 1, "finetune": 2, "prepare_xnli": 1, "predict_xnli": 3, "score_xnli": 3}
+    assert asked.items() <= study.pending().items()
+    study.run(f"{BASE}/index.json", "results/adapters/tiny/16bit/sample/lora-r4/seed0/adapter.json")
+    assert weights.stat().st_ino == before
+    log = study.folder / "results/logs/predict/tiny/16bit/base/xnli.log"
+    assert "computing sw; keeping en.jsonl" in log.read_text(encoding="utf-8")
+
+
+def test_more_instructions(study):
+    study.edit_config(lambda c: c["instructions"]["sample"].update(limit=7))
+    assert study.pending() == {"prepare_instructions": 1, "finetune": 2, "predict_xnli": 2, "score_xnli": 2} | TRAINED
+
+
 def test_new_data_set(study):
     def add(config):
         config["instructions"]["other"] = config["instructions"]["sample"] | {"name": "other", "limit": 2}

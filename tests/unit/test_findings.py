@@ -204,6 +204,10 @@ def test_what_rank_and_bits_cost_english_is_said_beside_its_mean_change():
         "XNLI, change of finetuning's gain in English per doubling: of the rank −0.80 points (−1.10 to −0.50), "
         "negative (adjusted p < 0.001); of the bits −0.20 points (−0.50 to +0.10), undecided (adjusted p = 0.40).",
     ]
+    both = [*terms[:2], effect("bits", "english", -0.009, "negative", 0.001)]
+    assert findings.english(study(scores(CELLS), rows, both)).answer == (
+        "undecided; at a higher rank and at more bits its change is lower"
+    )
     other = effect("rank", "english", 0.01, "positive", 0.001, scope="xquad", scoring="generation")
     said = findings.english(study(scores(CELLS), rows, [*terms, other])).answer
     assert said == "undecided; at a higher rank the measurements disagree"

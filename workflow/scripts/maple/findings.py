@@ -82,9 +82,11 @@ def english(tables: Tables) -> Finding:
             f"{who}{verdict}."
         )
     answer = side(found["finetuning"], "it gained", "it lost")
+    said = {}
     for where, term in (("at a higher rank", "rank"), ("at more bits", "bits")):
-        which = side(found[term], "its change is higher", "its change is lower")
-        answer += "" if which == "undecided" else f"; {where} {which}"
+        said.setdefault(side(found[term], "its change is higher", "its change is lower"), []).append(where)
+    said.pop("undecided", None)
+    answer += "".join(f"; {' and '.join(places)} {which}" for which, places in said.items())
     return Finding(question, answer, sentences)
 
 

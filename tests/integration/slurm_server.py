@@ -18,6 +18,7 @@ from pathlib import Path
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue")
 # Where commands look that were told nothing: the executor's inner srun gets no SLURM_CONF.
 _SYSTEM = Path("/etc/slurm")
+_LINKS = [_SYSTEM / name for name in ("slurm.conf", "gres.conf")]
 _CONF = """\
 ClusterName=ci
 SlurmctldHost={host}(127.0.0.1)
@@ -64,9 +65,23 @@ def unavailable() -> str | None:
     lacking = [name for name in PROGRAMS if not _which(name)]
     if lacking:
         return f"Slurm is not installed ({', '.join(lacking)}): .ci/slurm installs it"
-    if not os.access(_SYSTEM, os.W_OK) or (_SYSTEM / "slurm.conf").exists():
-        return f"{_SYSTEM} cannot be written, or has a slurm.conf of its own"
+    if not os.access(_SYSTEM, os.W_OK):
+        return f"{_SYSTEM} cannot be written"
+    _remove_left_behind()
+    if any(os.path.lexists(link) for link in _LINKS):
+        return f"{_SYSTEM} has a slurm.conf of its own, or that of tests that are running"
     return None
+
+
+def _remove_left_behind() -> None:
+    """Remove the links to a server that is gone, its tests having been killed: they would have these tests skipped."""
+    for link in _LINKS:
+        # A cluster's own file is no link to a folder with a server's state.
+        if link.is_symlink() and link.readlink().parent.name.startswith("server"):
+            try:
+                os.kill(int((link.readlink().parent / "run/slurmctld.pid").read_text()), 0)
+            except (OSError, ValueError):
+                link.unlink()
 
 
 def _which(name: str) -> str | None:
@@ -87,9 +102,8 @@ def running(folder: Path):
     key = folder / "munge.key"
     key.write_bytes(secrets.token_bytes(128))
     key.chmod(0o600)
-    links = [_SYSTEM / name for name in ("slurm.conf", "gres.conf")]
     try:
-        for link in links:
+        for link in _LINKS:
             link.unlink(missing_ok=True)
             link.symlink_to(folder / link.name)
         _call(
@@ -105,7 +119,7 @@ def running(folder: Path):
         subprocess.run(["scancel", f"--user={getpass.getuser()}"], capture_output=True)
         for name in ("slurmd", "slurmctld", "munged"):
             _stop(folder / f"run/{name}.pid")
-        for link in links:
+        for link in _LINKS:
             link.unlink(missing_ok=True)
 
 

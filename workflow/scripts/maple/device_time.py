@@ -24,9 +24,9 @@ def evaluation_seconds(made: dict | None, languages: set[str]) -> float | None:
     """
     total, left = 0.0, set(languages)
     for run in [made, *made.get("earlier", [])] if made else []:
-        made = run["languages"]
+        keys = run["languages"]
         # Records of earlier versions list them.
-        own = left & (set(made) if isinstance(made, list) else {language for language, key in made.items() if key})
-        total += device_seconds(run) * len(own) / len(made)
+        own = left & (set(keys) if isinstance(keys, list) else {language for language, key in keys.items() if key})
+        total += device_seconds(run) * len(own) / len(keys)
         left -= own
     return None if left else total

@@ -61,12 +61,13 @@ def english(tables: Tables) -> Finding:
         return Finding(question, "not measured", ["No adapter was evaluated in English beside its base."])
     sentences, found = [], {term: [] for term in ("finetuning", "rank", "bits")}
     for scope, part in leading(tables.effects):
-        for term, rows_of_term in found.items():
-            rows_of_term.append(coefficient(part, term, "english"))
-        change, *slopes = (rows_of_term[-1] for rows_of_term in found.values())
+        own = {term: coefficient(part, term, "english") for term in found}
+        for term, row in own.items():
+            found[term].append(row)
+        change = own.pop("finetuning")
         if change is not None:
             sentences.append(f"{scope}, mean change over adapters: {coefficients([('English', change)])}.")
-        said = [(f"of the {term}", row) for term, row in zip(("rank", "bits"), slopes, strict=True) if row is not None]
+        said = [(f"of the {term}", row) for term, row in own.items() if row is not None]
         if said:
             sentences.append(f"{scope}, change of finetuning's gain in English per doubling: {coefficients(said)}.")
     undecided = rows["verdict"].eq("undecided").all()

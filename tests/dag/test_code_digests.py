@@ -105,6 +105,7 @@ NOTICED_BY = {
     "answers": RUNS,
     "prediction": RUNS,
     "spans": {"score", "plot_by_lang"},
+    "unparsed": {"plot_by_lang", "report"},
     "statistics": {"analyse", "compare", "export_adapter", "gather_alpaca_eval", "score", "score_alpaca_eval"},
     "variance": PANELS | {"analyse", "compare"},
     "item_tables": EXPORTS | {"compare", "report_items", "tabulate_errors"},

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from maple import spans
+from maple import spans, unparsed
 from maple.logs import add_log_argument, run, setup_logging
 
 
@@ -13,13 +13,7 @@ def how(spec: dict, table) -> str:
     shots = f"{spec['shots']} demonstrations" if spec["shots"] else "zero-shot"
     words = f"Split {spec['split']}, prompts {spec['prompts']}, {shots}, by {spec['scoring']}"
     if spec["scoring"] == "generation":
-        base = table["data"].isna()
-        shares = [
-            f"{rows['unparsed'].sum() / rows['items'].sum() * 100:.1f} % of {whose}"
-            for whose, rows in (("the untuned bases'", table[base]), ("the adapters'", table[~base]))
-            if len(rows)
-        ]
-        words += f"; {' and '.join(shares)} answers could not be parsed"
+        words += f"; {unparsed.shares(table)} answers could not be parsed"
     if spec["benchmark"] == "xcopa":
         own = "as published for each language (in Thai always effect)"
         words += f"; cause or effect {own if spec['question_from'] == 'own' else 'as in English COPA'}"

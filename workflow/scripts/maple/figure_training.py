@@ -1,7 +1,5 @@
 """Training and held-out loss, a panel per setting."""
 
-import itertools
-import re
 import textwrap
 
 from maple import plots
@@ -19,8 +17,9 @@ def draw(panels: dict[str, dict[str, list[dict]]], title: str, sample: bool = Fa
         sample: Whether some of the instructions are sample data.
     """
     plt = plots.style()
-    labels = sorted({label for lines in panels.values() for label in lines}, key=_first_number)
-    looks_of = dict(zip(labels, zip(plots.ramp(len(labels)), itertools.cycle(SHAPES), strict=False), strict=True))
+    # Shorter numbers are smaller ranks.
+    labels = sorted({label for lines in panels.values() for label in lines}, key=lambda label: (len(label), label))
+    colours = plots.ramp(len(labels))
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     figure, grid = plt.subplots(
@@ -33,15 +32,15 @@ def draw(panels: dict[str, dict[str, list[dict]]], title: str, sample: bool = Fa
     )
     for axes, (panel, lines) in zip(grid.flat, panels.items(), strict=False):
         for label, journal in lines.items():
-            colour, shape = looks_of[label]
+            number = labels.index(label)
             steps = [entry for entry in journal if "loss" in entry]
             looks = [entry for entry in journal if "held_out_loss" in entry]
-            style_of = {"color": colour, "linewidth": 0.9}
+            style_of = {"color": colours[number], "linewidth": 0.9}
             axes.plot([e["step"] for e in steps], [e["loss"] for e in steps], label=label, **style_of)
             axes.plot(
                 [e["step"] for e in looks],
                 [e["held_out_loss"] for e in looks],
-                marker=shape,
+                marker=SHAPES[number % len(SHAPES)],
                 markersize=4,
                 markerfacecolor="none",
                 linestyle=":",
@@ -56,15 +55,8 @@ def draw(panels: dict[str, dict[str, list[dict]]], title: str, sample: bool = Fa
         axes.set_ylabel("Loss (nats per token)")
     plots.title(figure, title)
     handles = {label: line for axes in grid.flat for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    handles = {label: handles[label] for label in labels if label in handles and label}
     notes = [_SAMPLE] if sample else []
     notes.append("Each line is one training, without interval: the loss of its batches.")
     notes.append("Markers on dotted lines: the loss of held-out examples of the same instruction data.")
-    plots.small_print(figure, notes, list(handles.values()))
+    plots.small_print(figure, notes, [handles[label] for label in labels if label])
     return figure
-
-
-def _first_number(label: str) -> tuple[int, str]:
-    """Return what sorts labels by the rank in them."""
-    found = re.search(r"\d+", label)
-    return int(found[0]) if found else -1, label

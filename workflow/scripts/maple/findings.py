@@ -9,6 +9,7 @@ from maple.findings_differences import published, real
 from maple.findings_settings import best, quantisation
 from maple.pairs import ADAPTERS
 from maple.question import Finding, Tables, without_model
+from maple.unparsed import shares
 from maple.verdicts import coefficient, coefficients, compared, leading, outcome, side
 from maple.words import count, percent, points, scored, signed, some, verb
 
@@ -83,11 +84,11 @@ def english(tables: Tables) -> Finding:
             f"{who}{verdict}."
         )
     answer = side(found["finetuning"], "it gained", "it lost")
-    said = {}
+    slopes = {}
     for where, term in (("at a higher rank", "rank"), ("at more bits", "bits")):
-        said.setdefault(side(found[term], "its change is higher", "its change is lower"), []).append(where)
-    said.pop("undecided", None)
-    answer += "".join(f"; {' and '.join(places)} {which}" for which, places in said.items())
+        slopes.setdefault(side(found[term], "its change is higher", "its change is lower"), []).append(where)
+    slopes.pop("undecided", None)
+    answer += "".join(f"; {' and '.join(places)} {which}" for which, places in slopes.items())
     return Finding(question, answer, sentences)
 
 
@@ -142,14 +143,8 @@ def trust(scores, comparisons) -> Finding:
 def _unparsed(name: str, scores, comparisons) -> list[str]:
     """Return how many of a benchmark's generated answers could not be parsed, and what of the change that is."""
     worst = scores.loc[scores["unparsed_share"].idxmax()]
-    base = scores["data"].isna()
-    shares = [
-        f"{percent(rows['unparsed'].sum() / rows['items'].sum())} of {whose}"
-        for whose, rows in (("the untuned bases'", scores[base]), ("the adapters'", scores[~base]))
-        if len(rows)
-    ]
     sentences = [
-        f"{name}: {' and '.join(shares)} generated answers could not be parsed and count as wrong; the most are "
+        f"{name}: {shares(scores)} generated answers could not be parsed and count as wrong; the most are "
         f"{percent(worst['unparsed_share'])}, {worst['label']}, {worst['language_name']}."
     ]
     if comparisons.empty:

@@ -5,6 +5,7 @@ it needs for as long as it runs. The locks are the kernel's: a job that is kille
 """
 
 import contextlib
+import functools
 import gc
 import os
 import subprocess
@@ -114,20 +115,27 @@ def lease(gpus: int, percent: int = 100, devices: list[str] | None = None, folde
         return
     if gpus > len(devices):
         raise UserError(f"{gpus} GPUs asked for, {len(devices)} seen: check --set-resources and CUDA_VISIBLE_DEVICES")
-    folder = folder or _folder()
-    wanted = units(percent)
-    held, ids = [], []
+    held = _in_turn(gpus, units(percent), devices, folder or _folder())
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(held)
+    if percent < 100:
+        os.environ["MAPLE_GPU_PERCENT"] = str(percent)
+    try:
+        yield list(held)
+    finally:
+        _free_memory()
+        for locks in held.values():
+            for lock in locks:
+                lock.release()
+
+
+def _in_turn(gpus: int, wanted: int, devices: list[str], folder: Path) -> dict[str, list[FileLock]]:
+    """Wait in turn for a number of devices, and return locks on ``wanted`` sixteenths of each."""
+    held = {}
+    # Said once.
+    tell = functools.cache(lambda: log.info("waiting for a GPU"))
     # Whoever has a device's turn takes what becomes free of it, so a job that needs much is not overtaken for ever.
     # All take turns in one order; only jobs that see none of its devices do not wait for this one.
     with contextlib.ExitStack() as turns:
-        told = False
-
-        def tell():
-            nonlocal told
-            if not told:
-                log.info("waiting for a GPU")
-            told = True
-
         for device in sorted(devices):
             turn = FileLock(folder / f"{device}.turn")
             try:
@@ -136,19 +144,12 @@ def lease(gpus: int, percent: int = 100, devices: list[str] | None = None, folde
                 tell()
                 turn.acquire()
             turns.callback(turn.release)
-        while len(ids) < gpus:
-            while len(ids) < gpus and (taken := _take([d for d in devices if d not in ids], wanted, folder)):
-                ids.append(taken[0])
-                held += taken[1]
-            if len(ids) < gpus:
+        while len(held) < gpus:
+            taken = _take([device for device in devices if device not in held], wanted, folder)
+            if taken:
+                device, locks = taken
+                held[device] = locks
+            else:
                 tell()
                 time.sleep(_POLL_SECONDS)
-    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(ids)
-    if percent < 100:
-        os.environ["MAPLE_GPU_PERCENT"] = str(percent)
-    try:
-        yield ids
-    finally:
-        _free_memory()
-        for lock in held:
-            lock.release()
+    return held

@@ -92,9 +92,11 @@ def small_print(figure, notes: list[str], handles: tuple | list = (), gap: float
     if handles:
         figure.draw_without_rendering()
         columns = _legend_columns([handle.get_label() for handle in handles], width)
+        if len(handles) % columns:
+            # Matplotlib fills columns; uneven ones are read line by line.
+            handles = [handle for column in range(columns) for handle in handles[column::columns]]
         legend = figure.legend(
-            # Matplotlib fills columns, readers read lines.
-            handles=[handle for column in range(columns) for handle in handles[column::columns]],
+            handles=list(handles),
             loc="upper left",
             bbox_to_anchor=(0.0, -0.02 / height),
             ncols=columns,
